@@ -1,0 +1,1 @@
+"""A vitamin B12 injection ordered into the buttock."""

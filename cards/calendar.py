@@ -1,0 +1,65 @@
+"""Calendar arithmetic: a month is a calendar month, never thirty days."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import MAXYEAR, MINYEAR, date, timedelta
+from decimal import ROUND_FLOOR, Decimal
+
+from cards.record import Period, PeriodUnit
+
+_DAYS = {PeriodUnit.HOUR: Decimal(1) / 24, PeriodUnit.DAY: Decimal(1), PeriodUnit.WEEK: Decimal(7)}
+# Average lengths, for comparing intervals and sharing a dose out over days; never for finding a date.
+_AVERAGE_DAYS = {**_DAYS, PeriodUnit.MONTH: Decimal("30.4375"), PeriodUnit.YEAR: Decimal("365.25")}
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day `months` later, or the last day of that month; stops at the ends of the calendar."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    if year < MINYEAR:
+        return date.min
+    if year > MAXYEAR:
+        return date.max
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day `months` earlier, or the last day of that month."""
+    return months_after(day, -months)
+
+
+def after(day: date, number: Decimal, unit: PeriodUnit) -> date:
+    """`day` plus `number` units: whole months and years by the calendar, their fractions and all else in days."""
+    if unit is PeriodUnit.YEAR:
+        number, unit = number * 12, PeriodUnit.MONTH
+    if unit is PeriodUnit.MONTH:
+        whole = int(number.to_integral_value(ROUND_FLOOR))
+        day = months_after(day, whole)
+        days = (number - whole) * _AVERAGE_DAYS[PeriodUnit.MONTH]
+    else:
+        days = number * _DAYS[unit]
+    try:
+        return day + timedelta(days=round(days))
+    except OverflowError:
+        return date.max
+
+
+def average_days(number: Decimal, unit: PeriodUnit) -> Decimal:
+    """The length in days, a month taken as 30.4375 days."""
+    return number * _AVERAGE_DAYS[unit]
+
+
+def upper_days(period: Period) -> Decimal:
+    """The length of a period's upper bound in days, a month taken as 30.4375 days."""
+    return average_days(period.high, period.unit)
+
+
+def in_words(period: Period) -> str:
+    """A period as a reader says it: `12 weeks`, `2-3 months`, `month`, `2 days`."""
+    names = {"h": "hour", "d": "day", "wk": "week", "mo": "month", "a": "year"}
+    name = names[period.unit.value]
+    low, high = f"{period.low.normalize():f}", f"{period.high.normalize():f}"
+    if low != high:
+        return f"{low}-{high} {name}s"
+    return name if low == "1" else f"{low} {name}s"

@@ -1,0 +1,169 @@
+"""Adequate cobalamin cover: whether B12 treatment is ensured at a given time (clinical rules 5.0)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from cards.calendar import months_before
+from cards.dosing import (
+    CURRENT,
+    ENDING,
+    Phase,
+    cobalamin,
+    daily,
+    is_parenteral,
+    route_of,
+    runs_on,
+)
+from cards.due_date import (
+    LATE,
+    Plan,
+    antidote_covers,
+    current_plan,
+    default_interval,
+    injections,
+    intervals,
+    past_plan,
+    standing,
+)
+from cards.neurology import history
+from cards.record import BY_MOUTH_OR_NOSE, AmountUnit, Course, CourseStatus, Dispensed, Order, PatientRecord
+from cards.rule import Limits
+from cards.status import anchor, dietary_cause, irreversible_causes
+
+
+class Cover(NamedTuple):
+    """What ensures B12 treatment, in plain words."""
+
+    how: str
+
+
+def expected_plan(record: PatientRecord, limits: Limits, today: date) -> Plan:
+    """How often injections are expected: by the active order, else the last one, else the profile's default."""
+    neurological = history(record, anchor(record, limits, today), today) is not None
+    default = default_interval(limits, neurological)
+    return current_plan(record, today) or past_plan(record, default) or Plan(default, None)
+
+
+def cover(record: PatientRecord, limits: Limits, today: date, starts: date) -> Cover | None:
+    """The cover that stands today, or that the drafts bring by the day a folate `starts`; None when there is none."""
+    return (
+        _injected(record, limits, today) or _by_mouth(record, limits, today) or _drafted(record, limits, today, starts)
+    )
+
+
+def ordered_without_dose(record: PatientRecord, limits: Limits, today: date) -> Course | None:
+    """An active parenteral order of which no dose is recorded (rules 8.3): where administrations are not recorded here,
+    it is no cover, but no proof of its absence either."""
+    if limits.says("administrations_recorded") or injections(record):
+        return None
+    return next(
+        (
+            course
+            for course in record.courses
+            if cobalamin(course.medicine) and is_parenteral(course) and runs_on(course, today)
+        ),
+        None,
+    )
+
+
+def _injected(record: PatientRecord, limits: Limits, today: date) -> Cover | None:
+    plan = expected_plan(record, limits, today)
+    where = standing(record, plan, limits, today)
+    if where and where.state not in LATE:
+        return Cover("B12 injections are up to date")
+    if antidote_covers(record, plan, today):
+        return Cover("high-dose hydroxocobalamin was given as an antidote")
+    given = injections(record)
+    if not given or (today - given[-1].when.latest).days > limits.whole("loading_in_use_days"):
+        return None
+    loading = any(intervals(course, Phase.LOADING) and runs_on(course, today) for course in record.courses)
+    return Cover("B12 loading is under way") if loading else None
+
+
+def _by_mouth(record: PatientRecord, limits: Limits, today: date) -> Cover | None:
+    for course in record.courses:
+        if not _is_enough_by_mouth(course, record, limits):
+            continue
+        if course.status not in CURRENT or not runs_on(course, today):
+            continue
+        handed = [each for each in record.dispensed if _same_oral(each, course)]
+        if handed:
+            if any(_lasts_until(each, course) >= today for each in handed):
+                return Cover("oral B12 is dispensed and lasts")
+        elif course.authored and course.authored.latest >= months_before(today, limits.whole("oral_order_months")):
+            return Cover("oral B12 is being taken")
+    return None
+
+
+def _drafted(record: PatientRecord, limits: Limits, today: date, starts: date) -> Cover | None:
+    for draft in record.drafts:
+        if cobalamin(draft.medicine) is None or draft.status in ENDING or draft.do_not_perform:
+            continue
+        if first_dose(draft, today) > starts:
+            continue
+        if is_parenteral(draft) or _is_enough_by_mouth(draft, record, limits):
+            return Cover("B12 is drafted with it")
+    return None
+
+
+def first_dose(order: Order, today: date) -> date:
+    """The day of the first dose of a draft: a planned day, else the start of its bounds, else today."""
+    planned = [day for each in order.instructions for day in each.events]
+    started = [each.starts for each in order.instructions if each.starts]
+    return min(planned or started, default=today)
+
+
+def _is_enough_by_mouth(course: Course, record: PatientRecord, limits: Limits) -> bool:
+    """An oral dose that ensures treatment: 1000 mcg a day where the cause allows it, 50 mcg a day in dietary lack."""
+    form = cobalamin(course.medicine)
+    if form is None or course.do_not_perform or is_parenteral(course):
+        return False
+    routes = {route_of(course, each) for each in course.instructions} - {None}
+    if not routes <= BY_MOUTH_OR_NOSE:
+        return False
+    amounts = [amount for each in course.instructions if (amount := daily(each, course.medicine, form))]
+    if not amounts:
+        return False
+    daily_mcg = max(amount.low for amount in amounts)
+    if dietary_cause(record, limits):
+        return daily_mcg >= limits["oral_dietary_mcg_day"]
+    doubtful = any(cause.needs_injection for cause in irreversible_causes(record, limits))
+    if doubtful and not limits.says("oral_covers_malabsorption"):
+        return False
+    return daily_mcg >= limits["oral_cover_mcg_day"]
+
+
+def oral_bridging(record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether 1000 mcg or more of oral B12 a day is being taken, whatever the cause: a bridge between injections."""
+    for course in record.courses:
+        form = cobalamin(course.medicine)
+        if form is None or is_parenteral(course) or course.status is not CourseStatus.ACTIVE:
+            continue
+        if not runs_on(course, today):
+            continue
+        amounts = [amount for each in course.instructions if (amount := daily(each, course.medicine, form))]
+        if not any(amount.low >= limits["oral_cover_mcg_day"] for amount in amounts):
+            continue
+        handed = [each for each in record.dispensed if _same_oral(each, course)]
+        if not handed or any(_lasts_until(each, course) >= today for each in handed):
+            return True
+    return False
+
+
+def _same_oral(supply: Dispensed, course: Course) -> bool:
+    form = cobalamin(supply.medicine)
+    return form is not None and form == cobalamin(course.medicine)
+
+
+def _lasts_until(supply: Dispensed, course: Course) -> date:
+    """The last day of a supply: by its days, else one unit for each daily dose; its own day when neither is known."""
+    days = int(supply.days) if supply.days else 0
+    if not days and supply.quantity and supply.quantity.unit in (AmountUnit.UNIT, AmountUnit.NONE):
+        form = cobalamin(course.medicine)
+        strength = supply.medicine.strengths.get(form) if form else None
+        amounts = [amount for each in course.instructions if form and (amount := daily(each, course.medicine, form))]
+        a_day = amounts[0].high / strength.mcg if amounts and strength and strength.mcg else 1
+        days = int(supply.quantity.low / a_day) if a_day else 0
+    return supply.when.latest + timedelta(days=days)

@@ -1,0 +1,167 @@
+"""How much and how often: doses in micrograms, daily amounts, intervals, and the phase of a course."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from cards.calendar import after, average_days, upper_days
+from cards.record import (
+    PARENTERAL,
+    Amount,
+    AmountUnit,
+    Course,
+    CourseStatus,
+    Dose,
+    Instruction,
+    Medicine,
+    Period,
+    PeriodUnit,
+    Route,
+    When,
+)
+
+# Ingredients that replace vitamin B12; the cyanide antidote and radiolabelled forms are ingredients of their own.
+COBALAMINS = frozenset({"hydroxocobalamin", "cyanocobalamin", "mecobalamin", "cobamamide", "cobalamin"})
+FOLATES = frozenset({"folic_acid", "levomefolate"})
+
+# Rules 8.4 item 1: up to seven days between injections is loading, longer is maintenance.
+LOADING_DAYS = Decimal(7)
+
+CURRENT = frozenset({CourseStatus.ACTIVE, CourseStatus.ON_HOLD})
+ENDING = frozenset({CourseStatus.STOPPED, CourseStatus.CANCELLED, CourseStatus.COMPLETED})
+
+
+class Mcg(NamedTuple):
+    """A mass in micrograms, `low` to `high`."""
+
+    low: Decimal
+    high: Decimal
+
+
+class Phase(StrEnum):
+    """What a parenteral instruction is for."""
+
+    LOADING = "loading"
+    MAINTENANCE = "maintenance"
+    SINGLE = "single dose"
+
+
+def ingredient_of(medicine: Medicine, wanted: frozenset[str]) -> str | None:
+    """The first ingredient of a product that is one of `wanted`."""
+    return next((name for name in medicine.ingredients if name in wanted), None)
+
+
+def cobalamin(medicine: Medicine) -> str | None:
+    """The B12 form in a product, if any."""
+    return ingredient_of(medicine, COBALAMINS)
+
+
+def route_of(course: Course, instruction: Instruction) -> Route | None:
+    """The route as ordered, else as the product's form implies."""
+    return instruction.route or course.medicine.form_route
+
+
+def is_parenteral(course: Course) -> bool:
+    """Whether any instruction of the order, or the product's form, is an injection."""
+    routes = [route_of(course, each) for each in course.instructions] or [course.medicine.form_route]
+    return any(route in PARENTERAL for route in routes)
+
+
+def is_injected(dose: Dose) -> bool:
+    """Whether a given dose was an injection."""
+    return (dose.route or dose.medicine.form_route) in PARENTERAL
+
+
+def mass(amount: Amount | None, medicine: Medicine, ingredient: str) -> Mcg | None:
+    """One dose of `ingredient` in micrograms; None when the dose or the product's strength is not known."""
+    if amount is None:
+        return None
+    if amount.unit is AmountUnit.MCG:
+        return Mcg(amount.low, amount.high)
+    strength = medicine.strengths.get(ingredient)
+    if strength is None:
+        return None
+    if amount.unit is AmountUnit.UNIT:
+        # One ampoule of "10 mg/2 ml" is the whole stated volume.
+        return Mcg(amount.low * strength.mcg, amount.high * strength.mcg)
+    if amount.unit is AmountUnit.ML and strength.per_ml:
+        return Mcg(amount.low * strength.mcg / strength.per_ml, amount.high * strength.mcg / strength.per_ml)
+    return None
+
+
+def daily(instruction: Instruction, medicine: Medicine, ingredient: str) -> Mcg | None:
+    """The amount of `ingredient` a day, shared out evenly; an order that does not say how often is taken as daily.
+
+    The largest dose as often as allowed makes `high`, the smallest as seldom as allowed makes `low`.
+    """
+    one = mass(instruction.amount, medicine, ingredient)
+    if one is None or instruction.repeat is None:
+        return one
+    times, every = instruction.repeat
+    shortest, longest = average_days(every.low, every.unit), average_days(every.high, every.unit)
+    if shortest <= 0:
+        return None
+    return Mcg(one.low * times / longest, one.high * times / shortest)
+
+
+def between_doses(instruction: Instruction) -> Period | None:
+    """The time from one dose to the next: "three times a week" is 7/3 days; None for a single dose."""
+    if instruction.repeat is None:
+        return None
+    times, every = instruction.repeat
+    if times == 1:
+        return every
+    low, high = average_days(every.low, every.unit), average_days(every.high, every.unit)
+    return Period(low / times, high / times, PeriodUnit.DAY)
+
+
+def phase(instruction: Instruction) -> Phase:
+    """Whether an instruction loads, maintains, or gives one dose (rules 8.4 item 1)."""
+    interval = between_doses(instruction)
+    if interval is None or instruction.count == 1:
+        return Phase.SINGLE
+    return Phase.LOADING if upper_days(interval) <= LOADING_DAYS else Phase.MAINTENANCE
+
+
+def ends_on(instruction: Instruction, begins: date | None) -> date | None:
+    """The day on which an instruction's own bounds end it, or None when it is open-ended.
+
+    A count ends it after its last dose; a duration counts from its start, else from `begins`.
+    """
+    if instruction.ends:
+        return instruction.ends
+    start = instruction.starts or begins
+    if start is None:
+        return None
+    if instruction.lasts:
+        return after(start, instruction.lasts.high, instruction.lasts.unit)
+    interval = between_doses(instruction)
+    if instruction.count and interval:
+        return after(start, interval.high * (instruction.count - 1), interval.unit)
+    return None
+
+
+def begins(course: Course) -> date | None:
+    """The first day of a course by its own instructions, else the day it was written."""
+    days = [*(d for each in course.instructions for d in each.events)]
+    days += [each.starts for each in course.instructions if each.starts]
+    if days:
+        return min(days)
+    return course.authored.latest if course.authored else None
+
+
+def runs_on(course: Course, day: date) -> bool:
+    """Whether an active order still runs on `day` by its own bounds; an order without bounds runs on."""
+    if course.status not in CURRENT or course.do_not_perform:
+        return False
+    start = begins(course)
+    ends = [ends_on(each, start) for each in course.instructions]
+    return not ends or any(end is None or end >= day for end in ends)
+
+
+def within(when: When, earliest: date, latest: date) -> bool:
+    """Whether a date known only to the month or year may lie between two days."""
+    return when.latest >= earliest and when.earliest <= latest

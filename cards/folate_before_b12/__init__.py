@@ -1,0 +1,1 @@
+"""Folic acid ordered before B12 treatment is ensured."""

@@ -1,0 +1,1 @@
+"""A maintenance injection of vitamin B12 that is overdue."""

@@ -1,0 +1,241 @@
+"""
+WHEN  maintenance injections of B12 are ordered, or were given for a cause that does not go away
+AND   the due-date model says that the next one is overdue
+THEN  say how late it is and ask for symptoms, unless the delay is known and in hand.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from cards.calendar import in_words, months_before, upper_days
+from cards.cover import oral_bridging
+from cards.dosing import ENDING, begins, cobalamin
+from cards.due_date import (
+    LATE,
+    DueState,
+    Plan,
+    Standing,
+    antidote_covers,
+    current_plan,
+    default_interval,
+    injections,
+    loading_runs,
+    past_plan,
+    shortened_recently,
+    standing,
+    unread_plan,
+)
+from cards.neurology import NeurologicalFinding, history, signs
+from cards.record import CourseStatus, NotGiven, Order, PatientRecord, Source, Supplied, WhyNot
+from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
+from cards.status import anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
+
+_PLANNED_AHEAD = timedelta(days=14)
+
+
+def triggered_by(order: Order, limits: Limits) -> bool:
+    """Any cobalamin order of this patient: the prescriber sees how late the last injection is."""
+    return cobalamin(order.medicine) is not None and order.status not in ENDING and not order.do_not_perform
+
+
+def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: date) -> Outcome:
+    """Overdue is a warning; critical only with a neurological history and two intervals gone."""
+    if why := _not_our_patient(record, limits, today):
+        return Excluded(why)
+    past = history(record, anchor(record, limits, today), today)
+    plan = current_plan(record, today)
+    if plan is None and (unread := unread_plan(record, today)):
+        plan = Plan(default_interval(limits, past is not None), unread)
+    cause = irreversible_cause(record, limits)
+    if plan is None and cause:
+        plan = past_plan(record, default_interval(limits, past is not None))
+    if plan is None:
+        return None
+    if loading_runs(record, today, limits):
+        return Excluded("loading is under way")
+
+    where = standing(record, plan, limits, today)
+    if where is None:
+        return _never_started(plan, record, limits, today)
+    if where.state not in LATE:
+        return Excluded("the next injection is not overdue")
+    if not record.known(Source.DOSES, where.last) or _unreadable_since(record, where.last):
+        return _doses_unknown(record)
+    new = signs(record, today)
+    critical = past is not None and today >= where.two_intervals
+    refusal = _refusal(record, limits, today, where.last)
+    if why := _in_hand(plan, record, limits, today, critical=critical, refused=refusal is not None):
+        return Excluded(why)
+
+    variant = _variant(where, critical=critical, refused=refusal is not None, new_signs=new is not None)
+    return Alert(variant, _facts(plan, where, past, new, refusal, record, limits, today), plan.course)
+
+
+def _not_our_patient(record: PatientRecord, limits: Limits, today: date) -> str | None:
+    if younger_than(record, today, 18):
+        return "under 18"
+    if record.patient.deceased or record.patient.left:
+        return "the patient has died or left"
+    if in_hospice(record):
+        return "hospice or comfort care"
+    if has(record, "inborn_error_cobalamin"):
+        return "inborn error of cobalamin metabolism under specialist care"
+    if deficiency_resolved(record, limits):
+        return "the deficiency is recorded as resolved"
+    return None
+
+
+def _in_hand(
+    plan: Plan, record: PatientRecord, limits: Limits, today: date, *, critical: bool, refused: bool
+) -> str | None:
+    """Why a late dose needs no card: it is booked, bridged, held for a stated reason, or the patient is an inpatient."""
+    soon = today + _PLANNED_AHEAD
+    for planned in record.planned:
+        names_it = planned.names_b12 or planned.names_injection
+        if names_it and planned.days and today <= planned.days.latest and planned.days.earliest <= soon:
+            return "an appointment or order for it is booked"
+    if any(
+        cobalamin(course.medicine) and course.status is not CourseStatus.DRAFT and today <= day <= soon
+        for course in record.courses
+        if course.status not in ENDING
+        for each in course.instructions
+        for day in each.events
+    ):
+        return "the next dose is scheduled"
+    if oral_bridging(record, limits, today):
+        return "oral B12 of 1 mg a day or more bridges"
+    if antidote_covers(record, plan, today):
+        return "high-dose hydroxocobalamin was given as an antidote"
+    recent = months_before(today, 1)
+    if any(
+        course.inpatient
+        and course.status is CourseStatus.ACTIVE
+        and course.authored
+        and course.authored.latest >= recent
+        for course in record.courses
+    ):
+        return "the patient is an inpatient"
+    if shortened_recently(record, plan, today, limits):
+        return "the interval was shortened in the last two weeks"
+    course = plan.course
+    # A hold with a reason is a decision; it does not outweigh neurological history with two intervals gone.
+    if course and course.status is CourseStatus.ON_HOLD and course.why_not and not critical and not refused:
+        return "the order is on hold for a stated reason"
+    return None
+
+
+def _never_started(plan: Plan, record: PatientRecord, limits: Limits, today: date) -> Outcome:
+    """No dose at all: news only where injections are recorded in this system (rules 8.3)."""
+    if not record.known(Source.DOSES) or _unreadable_since(record, date.min):
+        return _doses_unknown(record)
+    course = plan.course
+    if not limits.says("administrations_recorded"):
+        return Unanswerable((Source.DOSES.value,), "no-dose-recorded")
+    first = begins(course) if course else None
+    if course is None or first is None or course.authored is None:
+        return None
+    if course.authored.latest < months_before(today, 12):
+        return Excluded("ordered more than a year ago and never recorded here")
+    if today <= first + timedelta(days=limits.whole("grace_days_max")):
+        return Excluded("the first dose is not overdue")
+    facts = {
+        "drug": cobalamin(course.medicine),
+        "ordered": first,
+        "interval": in_words(plan.interval),
+        "refused": None,
+        "over_a_year": False,
+        "dose_today": not _drafted(record),
+        "lengthy_interval": False,
+    }
+    return Alert("never_started", facts, course)
+
+
+def _unreadable_since(record: PatientRecord, day: date) -> bool:
+    """Whether a dose that could not be read may be newer than `day`."""
+    return any(each.when is None or each.when.latest > day for each in record.state(Source.DOSES).unreadable)
+
+
+def _doses_unknown(record: PatientRecord) -> Unanswerable:
+    state = record.state(Source.DOSES)
+    complete = state.supplied in (Supplied.SUPPLIED, Supplied.NONE_FOUND)
+    reason = state.unreadable[0].reason if complete and state.unreadable else state.supplied.value
+    return Unanswerable((Source.DOSES.value,), reason)
+
+
+def _refusal(record: PatientRecord, limits: Limits, today: date, last: date) -> NotGiven | None:
+    """A refusal recorded in the last 60 days and after the last dose."""
+    since = max(last, today - timedelta(days=limits.whole("refusal_days")))
+    return next(
+        (
+            each
+            for each in record.not_given
+            if cobalamin(each.medicine) and each.why_not is WhyNot.REFUSED and each.when.latest >= since
+        ),
+        None,
+    )
+
+
+def _variant(where: Standing, *, critical: bool, refused: bool, new_signs: bool) -> str:
+    lost = where.state is DueState.LOST
+    if critical:
+        return "lost_neurological" if lost else "seriously_overdue_neurological"
+    if refused:
+        return "refused"
+    if new_signs:
+        return "overdue_new_signs"
+    if lost:
+        return "lost"
+    return "seriously_overdue" if where.state is DueState.SERIOUSLY_OVERDUE else "overdue"
+
+
+def _facts(
+    plan: Plan,
+    where: Standing,
+    past: NeurologicalFinding | None,
+    new: NeurologicalFinding | None,
+    refusal: NotGiven | None,
+    record: PatientRecord,
+    limits: Limits,
+    today: date,
+) -> dict[str, object]:
+    given = injections(record)
+    course = plan.course
+    drug = cobalamin(course.medicine) if course else None
+    missed = [each for each in record.not_given if cobalamin(each.medicine) and each.when.latest > where.last]
+    without_amount = [dose for dose in record.doses_without_amount if dose.when.latest > where.last]
+    ordered = course is not None and course.status not in ENDING
+    shorter = default_interval(limits, neurological=True)
+    return {
+        "drug": drug or (cobalamin(given[-1].medicine) if given else None) or "cobalamin",
+        "last": where.last,
+        "ago": _span((today - where.last).days),
+        "late": _span(where.days_overdue(today)),
+        "due": where.due,
+        "every": f"{'ordered' if ordered else 'expected'} every {in_words(plan.interval)}",
+        "supplied": where.supplied,
+        "stated": bool(given) and given[-1].stated and not where.supplied,
+        "history": past,
+        "new_signs": new,
+        "refused": refusal.when.latest if refusal else None,
+        "not_given": missed[-1] if missed else None,
+        "without_amount": without_amount[-1].when.latest if without_amount else None,
+        "over_a_year": where.state is DueState.LOST,
+        "dose_today": not _drafted(record),
+        "shorter": in_words(shorter),
+        "lengthy_interval": past is not None and ordered and upper_days(plan.interval) > upper_days(shorter),
+    }
+
+
+def _drafted(record: PatientRecord) -> bool:
+    """Whether a cobalamin is being ordered anyway: then the card offers no second order."""
+    return any(cobalamin(draft.medicine) and draft.status not in ENDING for draft in record.drafts)
+
+
+def _span(days: int) -> str:
+    """A length of time as a clinician says it: days under two weeks, weeks under a year, else months."""
+    if days < 14:
+        return f"{days} day" + ("s" if days != 1 else "")
+    if days < 365:
+        return f"{days // 7} weeks"
+    return f"{days * 12 // 365} months"

@@ -1,0 +1,131 @@
+"""Neurological involvement: which findings count, from when, and which have another explanation (clinical rules 5.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from cards.calendar import months_before
+from cards.dosing import within
+from cards.record import PatientRecord, Problem, When
+
+# Findings that are neurological, most telling first; glossitis is not among them (decision 3 of the rules).
+NEUROLOGICAL = (
+    "subacute_combined_degeneration",
+    "b12_neurological",
+    "peripheral_neuropathy",
+    "paresthesia",
+    "ataxia_gait",
+    "optic_neuropathy",
+    "cognitive_impairment",
+)
+_NAMES = {
+    "subacute_combined_degeneration": "subacute combined degeneration",
+    "b12_neurological": "neurological disease due to B12 deficiency",
+    "peripheral_neuropathy": "peripheral neuropathy",
+    "paresthesia": "paraesthesiae",
+    "ataxia_gait": "ataxia or unsteady gait",
+    "optic_neuropathy": "optic neuropathy",
+    "cognitive_impairment": "cognitive impairment",
+}
+_OTHER_NEUROPATHY = frozenset({"diabetes", "alcohol_use_disorder", "chemotherapy_neuropathy", "charcot_marie_tooth"})
+_NOT_NERVE_DAMAGE_BY_B12 = frozenset(
+    {"leber_hereditary_optic_neuropathy", "glaucoma", "macular_degeneration", "carpal_tunnel"}
+)
+_OTHER_DEMENTIA = frozenset({"alzheimer", "vascular", "lewy", "frontotemporal"})
+
+# Findings count from this long before the anchor, and are "new" or "signs" for this long (rules 5.0).
+WINDOW_MONTHS = 12
+
+
+class NeurologicalFinding(NamedTuple):
+    """One finding that counts: its plain name, when it was first dated, whether it is attributed to B12, and present."""
+
+    name: str
+    when: When | None
+    linked: bool
+    present: bool
+
+
+def findings(record: PatientRecord, today: date) -> tuple[NeurologicalFinding, ...]:
+    """The neurological findings on record that have no other explanation, whatever their date; newest first."""
+    found = [finding for problem in record.problems if (finding := _finding(problem, record, today))]
+    return tuple(sorted(found, key=lambda each: each.when.latest if each.when else date.min, reverse=True))
+
+
+def involvement(record: PatientRecord, anchor: date, today: date) -> NeurologicalFinding | None:
+    """Present neurological involvement: dated from 12 months before `anchor` until today."""
+    return _first(each for each in history_findings(record, anchor, today) if each.present)
+
+
+def history(record: PatientRecord, anchor: date, today: date) -> NeurologicalFinding | None:
+    """Neurological involvement now or formerly, resolved findings included."""
+    return _first(history_findings(record, anchor, today))
+
+
+def history_findings(record: PatientRecord, anchor: date, today: date) -> tuple[NeurologicalFinding, ...]:
+    """Findings dated no earlier than 12 months before `anchor`; undated ones only when attributed to B12."""
+    start = months_before(anchor, WINDOW_MONTHS)
+    return tuple(
+        each for each in findings(record, today) if (within(each.when, start, today) if each.when else each.linked)
+    )
+
+
+def signs(record: PatientRecord, today: date, months: int = WINDOW_MONTHS) -> NeurologicalFinding | None:
+    """New neurological findings: first dated in the last 12 months (or `months`)."""
+    start = months_before(today, months)
+    return _first(each for each in findings(record, today) if each.when and each.when.latest >= start)
+
+
+def _first(found: Iterable[NeurologicalFinding]) -> NeurologicalFinding | None:
+    return next(iter(found), None)
+
+
+def _finding(problem: Problem, record: PatientRecord, today: date) -> NeurologicalFinding | None:
+    names = {concept.name for concept in problem.concepts}
+    kind = next((name for name in NEUROLOGICAL if name in names), None)
+    if kind is None or not problem.certain:
+        return None
+    concept = next(each for each in problem.concepts if each.name == kind)
+    linked = problem.names_b12 or (
+        concept.specific
+        and (kind in ("subacute_combined_degeneration", "b12_neurological") or concept.meaning == "b12")
+    )
+    # G63, G99.2 and the like say "in diseases classified elsewhere": they count only when B12 is named.
+    if kind == "b12_neurological" and not linked:
+        return None
+    if not linked and _explained_otherwise(kind, names, problem, record, today):
+        return None
+    return NeurologicalFinding(_NAMES[kind], problem.dated, linked, problem.present)
+
+
+def _explained_otherwise(kind: str, names: set[str], problem: Problem, record: PatientRecord, today: date) -> bool:
+    if names & _NOT_NERVE_DAMAGE_BY_B12:
+        return True
+    if kind == "cognitive_impairment":
+        return any(
+            concept.name == "cognitive_impairment" and concept.meaning in _OTHER_DEMENTIA
+            for other in record.problems
+            for concept in other.concepts
+        )
+    if kind in ("peripheral_neuropathy", "paresthesia"):
+        return _long_standing(problem, today) and _other_cause_earlier(problem, record)
+    return False
+
+
+def _long_standing(problem: Problem, today: date) -> bool:
+    return problem.dated is None or problem.dated.latest < months_before(today, WINDOW_MONTHS)
+
+
+def _other_cause_earlier(problem: Problem, record: PatientRecord) -> bool:
+    """Another coded cause of neuropathy; diabetes only when it began more than 12 months before the neuropathy."""
+    for other in record.problems:
+        for concept in other.concepts:
+            if concept.name not in _OTHER_NEUROPATHY:
+                continue
+            if concept.name != "diabetes" or other.dated is None or problem.dated is None:
+                return True
+            if other.dated.earliest < months_before(problem.dated.latest, WINDOW_MONTHS):
+                return True
+    return False

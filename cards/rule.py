@@ -1,0 +1,277 @@
+"""What a rule is, and what becomes of it when it meets a patient: an alert, a reasoned silence, or "not evaluated"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from cards.calendar import months_before
+from cards.record import Course, Order, PatientRecord, Source, Supplied, Unreadable
+
+Profile = Literal["uk", "us"]
+PROFILES: tuple[Profile, ...] = ("uk", "us")
+
+NOT_EVALUATED_TOPIC = "not-evaluated"
+
+
+class Hook(StrEnum):
+    """The moments at which an EHR asks."""
+
+    ORDER_SIGN = "order-sign"
+    ORDER_SELECT = "order-select"
+    PATIENT_VIEW = "patient-view"
+
+    @property
+    def about_orders(self) -> bool:
+        """Whether the call brings draft orders."""
+        return self is not Hook.PATIENT_VIEW
+
+
+class Level(StrEnum):
+    """How loud an alert is; a `critical` one interrupts."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 2 for critical."""
+        return _LEVELS.index(self)
+
+
+_LEVELS = (Level.INFO, Level.WARNING, Level.CRITICAL)
+
+
+class Limits(Mapping[str, Decimal]):
+    """The thresholds of one rule and of the shared definitions, resolved for one profile; a yes/no threshold is 1/0."""
+
+    def __init__(self, profile: Profile, values: Mapping[str, Decimal]) -> None:
+        self.profile = profile
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Decimal:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def whole(self, name: str) -> int:
+        """A threshold that counts whole things: days, months, doses."""
+        return int(self._values[name])
+
+    def says(self, name: str) -> bool:
+        """A yes/no threshold."""
+        return bool(self._values[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule applied to this patient.
+
+    `variant`: which of the rule's situations this is; its level and wording stand in `card.yaml` under this name.
+    `facts`: what made it fire, for the wording. `about`: the draft, or the order in the chart, that it speaks of.
+    """
+
+    variant: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    about: Course | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Silence for a reason that holds whatever else may be missing."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswerable:
+    """The rule cannot judge: `data` names what it lacks (prefetch keys, or `draftOrders`), `reason` says why."""
+
+    data: tuple[str, ...]
+    reason: str
+
+
+# None: nothing found in what is known; whether that means silence depends on whether the needs are known.
+Outcome = Alert | Excluded | Unanswerable | None
+Criteria = Callable[[Order | None, PatientRecord, Limits, date], Outcome]
+Trigger = Callable[[Order, Limits], bool]
+
+DRAFTS = "draftOrders"
+# Reported in the response's extension only: nothing a clinician could mend at this moment.
+NEVER_ON_A_CARD = frozenset({"no-dose-recorded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One source that a rule reads: how many months back (None: ever), and which concepts (none: all of it)."""
+
+    source: Source
+    months: int | None = None
+    of: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule for one profile, ready to be asked.
+
+    `needs`: without them no answer is possible; `uses`: may raise, lower or exclude.
+    `levels`: the level of each variant in this profile.
+    """
+
+    topic: str
+    hooks: frozenset[Hook]
+    needs: tuple[Need, ...]
+    uses: tuple[Need, ...]
+    levels: Mapping[str, Level]
+    limits: Limits
+    criteria: Criteria
+    triggered_by: Trigger
+    precedence: int
+
+    @property
+    def highest_level(self) -> Level:
+        """The loudest this rule can be."""
+        return max(self.levels.values(), key=lambda level: level.rank)
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        """Everything that the rule reads."""
+        return frozenset(need.source for need in (*self.needs, *self.uses))
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An alert with its rule, its level, and the sources the rule would have liked and did not have."""
+
+    rule: Rule
+    alert: Alert
+    level: Level
+    not_available: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotEvaluated:
+    """A rule that could not be answered: what was missing and why."""
+
+    rule: Rule
+    data: tuple[str, ...]
+    reason: str
+
+    def worth_a_card(self, hook: Hook) -> bool:
+        """Whether a clinician should be told: at an order, about a question that could have mattered.
+
+        While an order is still being filled in (order-select), a draft that lacks its dose is no news.
+        """
+        if not hook.about_orders or self.reason in NEVER_ON_A_CARD or self.rule.highest_level is Level.INFO:
+            return False
+        return hook is Hook.ORDER_SIGN or self.data != (DRAFTS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one call came to. `excluded` holds, per topic, why rules that looked stayed silent."""
+
+    raised: tuple[Raised, ...] = ()
+    evaluated: tuple[str, ...] = ()
+    not_evaluated: tuple[NotEvaluated, ...] = ()
+    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def triggered(rules: Sequence[Rule], hook: Hook, drafts: Sequence[Order]) -> tuple[Rule, ...]:
+    """The rules that have something to look at: on order hooks those whose trigger matches a selected draft."""
+    asked = [rule for rule in rules if hook in rule.hooks]
+    if not hook.about_orders:
+        return tuple(asked)
+    selected = [order for order in drafts if order.selected]
+    return tuple(rule for rule in asked if any(rule.triggered_by(order, rule.limits) for order in selected))
+
+
+def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
+    """Ask the triggered `rules` about this patient.
+
+    A rule that finds nothing is silent only when its needs are known as far back as it looks; otherwise it is
+    reported as not evaluated. Evidence that is sufficient to fire, fires. Alerts come most urgent first.
+    """
+    raised: list[Raised] = []
+    evaluated: list[str] = []
+    not_evaluated: list[NotEvaluated] = []
+    excluded: dict[str, tuple[str, ...]] = {}
+    for rule in rules:
+        orders: list[Order | None] = [None]
+        if hook.about_orders:
+            orders = [order for order in record.drafts if order.selected and rule.triggered_by(order, rule.limits)]
+        outcomes = [rule.criteria(order, record, rule.limits, today) for order in orders]
+        alerts = [outcome for outcome in outcomes if isinstance(outcome, Alert)]
+        lacking = [lack for outcome in outcomes if (lack := _lacking(rule, outcome, record, today))]
+        if alerts:
+            unknown = _not_available(rule, record, today)
+            raised += [Raised(rule, alert, rule.levels[alert.variant], unknown) for alert in alerts]
+        if lacking:
+            not_evaluated.append(lacking[0])
+        else:
+            evaluated.append(rule.topic)
+        if reasons := tuple(dict.fromkeys(o.why for o in outcomes if isinstance(o, Excluded))):
+            excluded[rule.topic] = reasons
+    raised.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
+    return Evaluation(tuple(raised), tuple(evaluated), tuple(not_evaluated), excluded)
+
+
+def _lacking(rule: Rule, outcome: Outcome, record: PatientRecord, today: date) -> NotEvaluated | None:
+    """What keeps this outcome from being an answer."""
+    if isinstance(outcome, Unanswerable):
+        return NotEvaluated(rule, outcome.data, outcome.reason)
+    if outcome is not None:
+        return None
+    gaps = [(need, gap) for need in rule.needs if (gap := _gap(need, record, today))]
+    if not gaps:
+        return None
+    # The commonest first cause names the reason; all incomplete sources are listed.
+    return NotEvaluated(rule, tuple(need.source.value for need, _ in gaps), gaps[0][1])
+
+
+def _gap(need: Need, record: PatientRecord, today: date) -> str | None:
+    """Why `need` is not completely known, or None."""
+    back_to = months_before(today, need.months) if need.months is not None else None
+    state = record.state(need.source)
+    if not record.known(need.source, back_to):
+        return state.supplied.value
+    for unreadable in state.unreadable:
+        if _matters(unreadable, need, record, back_to):
+            return unreadable.reason
+    return None
+
+
+def _matters(unreadable: Unreadable, need: Need, record: PatientRecord, back_to: date | None) -> bool:
+    """Whether what could not be read may have been what the rule was looking for."""
+    if unreadable.concept is None:
+        return True
+    if need.of and unreadable.concept not in need.of:
+        return False
+    if unreadable.when is None:
+        return True
+    if back_to is not None and unreadable.when.latest < back_to:
+        return False
+    # A newer valid result of the same kind has replaced it.
+    return not any(
+        lab.concept == unreadable.concept and lab.when.latest >= unreadable.when.latest for lab in record.labs
+    )
+
+
+def _not_available(rule: Rule, record: PatientRecord, today: date) -> tuple[Source, ...]:
+    """Sources of the rule that did not arrive or are incomplete, in the order of the public keys."""
+    lacking = {need.source for need in (*rule.needs, *rule.uses) if _source_incomplete(need, record, today)}
+    return tuple(source for source in Source if source in lacking)
+
+
+def _source_incomplete(need: Need, record: PatientRecord, today: date) -> bool:
+    back_to = months_before(today, need.months) if need.months is not None else None
+    return record.state(need.source).supplied is not Supplied.NONE_FOUND and not record.known(need.source, back_to)

@@ -1,0 +1,369 @@
+"""B12 status, documented deficiency, irreversible cause and suppressions: the definitions all rules share.
+
+Clinical rules, section 5.0 and decisions 9 and 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from cards.calendar import months_after, months_before
+from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
+from cards.record import Comparator, Flag, LabResult, PatientRecord, Problem, When
+from cards.rule import Limits
+
+TOTAL_B12 = "b12_total_serum"
+ACTIVE_B12 = "holotranscobalamin"
+MMA = "mma_serum"
+B12_RESULTS = (TOTAL_B12, ACTIVE_B12)
+_INTRINSIC_FACTOR_ANTIBODY = "intrinsic_factor_antibody"
+_DEFICIENCY = frozenset({"b12_deficiency_anemia", "b12_deficiency_nonanemic_or_unspecified", "pernicious_anemia"})
+_NAMES_DEFICIENCY = frozenset({*_DEFICIENCY, "subacute_combined_degeneration", "b12_neurological"})
+
+
+class Band(StrEnum):
+    """What a B12 result says (rules, section 7)."""
+
+    DEFICIENT = "deficient"
+    INDETERMINATE = "indeterminate"
+    REPLETE = "replete"
+
+
+class B12Status(NamedTuple):
+    """The newest result that may be relied on, and its band."""
+
+    band: Band
+    result: LabResult
+
+
+def is_below(result: LabResult, threshold: Decimal) -> bool | None:
+    """Whether a value lies under `threshold`; None when a bound such as `<200` does not settle it."""
+    if result.value is None:
+        return None
+    if result.comparator is Comparator.BELOW:
+        return True if result.value <= threshold else None
+    if result.comparator is Comparator.ABOVE:
+        return False if result.value >= threshold else None
+    return result.value < threshold
+
+
+def is_above(result: LabResult, threshold: Decimal) -> bool | None:
+    """Whether a value lies over `threshold`; None when a bound such as `>200` does not settle it."""
+    if result.value is None:
+        return None
+    if result.comparator is Comparator.ABOVE:
+        return True if result.value >= threshold else None
+    if result.comparator is Comparator.BELOW:
+        return False if result.value <= threshold else None
+    return result.value > threshold
+
+
+def band(result: LabResult, limits: Limits) -> Band | None:
+    """The band of a B12 result; None when it cannot be told.
+
+    The laboratory's own judgement decides deficient or not; the profile's bands decide the rest (rules, section 7).
+    """
+    if result.flag is Flag.LOW:
+        return Band.DEFICIENT
+    name = "active_b12" if result.concept == ACTIVE_B12 else "b12"
+    if result.flag is None:
+        deficient = is_below(result, limits[f"{name}_deficient_below"])
+        if deficient is not False:
+            return Band.DEFICIENT if deficient else None
+    over = is_above(result, limits[f"{name}_replete_above"])
+    if over is None:
+        return None
+    return Band.REPLETE if over else Band.INDETERMINATE
+
+
+def b12_status(record: PatientRecord, limits: Limits) -> B12Status | None:
+    """The status by the newest valid result.
+
+    A deficient result counts whenever it was taken; an indeterminate or replete one only when no cobalamin covered
+    the four months before the sample.
+    """
+    judged = [
+        B12Status(found, result)
+        for result in record.labs
+        if result.concept in B12_RESULTS and (found := band(result, limits))
+    ]
+    # Of two results of one day the more worrying one counts.
+    judged.sort(key=lambda each: (-each.result.when.latest.toordinal(), list(Band).index(each.band)))
+    return next(
+        (
+            each
+            for each in judged
+            if each.band is Band.DEFICIENT or not treated_before(record, each.result.when.latest, limits)
+        ),
+        None,
+    )
+
+
+def b12_tested_since(record: PatientRecord, limits: Limits, day: date) -> bool:
+    """Whether a valid B12 result exists from `day` on."""
+    status = b12_status(record, limits)
+    return status is not None and status.result.when.latest >= day
+
+
+def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
+    """Whether any cobalamin dose, order or supply that counts covered the months before a sample."""
+    start = months_before(sample, limits.whole("untreated_months_before_sample"))
+    if any(cobalamin(dose.medicine) and start <= dose.when.latest <= sample for dose in record.doses):
+        return True
+    return any(_course_covers(course, start, sample, limits) for course in record.courses) or any(
+        cobalamin(supply.medicine) and start <= supply.when.latest <= sample for supply in record.dispensed
+    )
+
+
+def _course_covers(course, start: date, sample: date, limits: Limits) -> bool:  # type: ignore[no-untyped-def]
+    """Whether an order or statement of a treating dose overlaps the time from `start` to `sample`."""
+    form = cobalamin(course.medicine)
+    if form is None or course.do_not_perform:
+        return False
+    first = begins(course)
+    if first is None or first > sample:
+        return False
+    ends = [ends_on(each, first) for each in course.instructions]
+    last = max((end for end in ends if end), default=None) if ends and all(ends) else None
+    if last is None and course.status not in CURRENT:
+        last = course.changed or first
+    if last is not None and last < start:
+        return False
+    if is_parenteral(course):
+        return True
+    amounts = [daily(each, course.medicine, form) for each in course.instructions]
+    return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts) or not amounts
+
+
+def mma_raised(record: PatientRecord, limits: Limits, since: date) -> LabResult | None:
+    """The newest serum MMA since `since` when it is raised: flagged by the laboratory, else above the profile's limit."""
+    results = sorted(
+        (lab for lab in record.labs if lab.concept == MMA and lab.when.latest >= since),
+        key=lambda lab: lab.when.latest,
+    )
+    if not results:
+        return None
+    newest = results[-1]
+    raised = newest.flag is Flag.HIGH if newest.flag else is_above(newest, limits["mma_raised_above"])
+    return newest if raised else None
+
+
+class Documented(NamedTuple):
+    """Why deficiency counts as documented: a recorded problem, or a result."""
+
+    problem: Problem | None = None
+    result: LabResult | None = None
+
+    @property
+    def day(self) -> date | None:
+        """When it was first documented, as far as the record says."""
+        if self.result:
+            return self.result.when.latest
+        return self.problem.dated.latest if self.problem and self.problem.dated else None
+
+
+def documented_deficiency(record: PatientRecord, limits: Limits, today: date) -> Documented | None:
+    """B12 deficiency that is documented: by a result of the last 24 months, or by a present, certain condition.
+
+    A result is deficient, or indeterminate with raised MMA. A code that also says other things (E53.8) counts only
+    when a deficient result stands beside it or its own text names B12.
+    """
+    since = months_before(today, limits.whole("deficiency_result_months"))
+    status = b12_status(record, limits)
+    if status and status.result.when.latest >= since:
+        if status.band is Band.DEFICIENT:
+            return Documented(result=status.result)
+        if status.band is Band.INDETERMINATE and mma_raised(record, limits, since):
+            return Documented(result=status.result)
+    named = [problem for problem in record.problems if _names_deficiency(problem)]
+    return Documented(problem=named[0]) if named else None
+
+
+def _names_deficiency(problem: Problem) -> bool:
+    return (
+        problem.present
+        and problem.certain
+        and any(
+            each.name in _NAMES_DEFICIENCY and each.specific and each.meaning != "intake" for each in problem.concepts
+        )
+    )
+
+
+def hinted_deficiency(record: PatientRecord) -> bool:
+    """A code that may mean B12 deficiency among other things, a former deficiency, or its follow-up: risk, not proof."""
+    return any(
+        each.name == "b12_deficiency_history_or_monitoring"
+        or (each.name in _DEFICIENCY and not (each.specific and problem.present and problem.certain))
+        for problem in record.problems
+        for each in problem.concepts
+    )
+
+
+_IRREVERSIBLE_MEANINGS = {
+    "b12_deficiency_anemia": frozenset({"pernicious", "inborn", "total_gastrectomy", "autoimmune_gastritis"}),
+    "gastrectomy": frozenset({"total"}),
+    "gastrectomy_status": frozenset({"total"}),
+    "ileal_resection": frozenset({"complete"}),
+    "ileal_resection_status": frozenset({"complete"}),
+    "bariatric": frozenset({"bypass", "biliopancreatic"}),
+    "bariatric_status": frozenset({"bypass", "biliopancreatic"}),
+}
+_IRREVERSIBLE = frozenset({"pernicious_anemia", "atrophic_autoimmune_gastritis", "inborn_error_cobalamin"})
+_CAUSE_NAMES = {
+    "pernicious_anemia": "pernicious anaemia",
+    "atrophic_autoimmune_gastritis": "autoimmune gastritis",
+    "inborn_error_cobalamin": "inborn error of cobalamin metabolism",
+    "gastrectomy": "total gastrectomy",
+    "gastrectomy_status": "total gastrectomy",
+    "ileal_resection": "ileal resection",
+    "ileal_resection_status": "ileal resection",
+    "bariatric": "gastric bypass",
+    "bariatric_status": "gastric bypass",
+}
+_MEANING_NAMES = {
+    "pernicious": "pernicious anaemia",
+    "inborn": "inborn error of cobalamin metabolism",
+    "total_gastrectomy": "total gastrectomy",
+    "autoimmune_gastritis": "autoimmune gastritis",
+}
+# Oral cobalamin is doubtful in these (rules 5.0, cover c).
+_NEEDS_INJECTION = frozenset({"pernicious anaemia", "total gastrectomy", "complete ileal resection"})
+
+
+class Cause(NamedTuple):
+    """A cause of deficiency that does not go away: its plain name and when it was first recorded."""
+
+    name: str
+    when: When | None
+
+    @property
+    def needs_injection(self) -> bool:
+        """Pernicious anaemia, total gastrectomy, complete ileal resection: oral treatment is doubtful."""
+        return self.name in _NEEDS_INJECTION
+
+
+def irreversible_causes(record: PatientRecord, limits: Limits) -> tuple[Cause, ...]:
+    """Every irreversible cause on record (rules 5.0); codes that also say other things never count.
+
+    A cause stays whatever the clinical status of its entry: a cured anaemia does not bring back the intrinsic factor.
+    """
+    causes = [
+        Cause(name, problem.dated)
+        for problem in record.problems
+        if problem.certain
+        for concept in problem.concepts
+        if concept.specific and (name := _cause_name(concept.name, concept.meaning))
+    ]
+    for procedure in record.procedures:
+        for concept in procedure.concepts:
+            name = _cause_name(concept.name, concept.meaning) if concept.specific else None
+            if concept.name == "ileal_resection" and concept.meaning not in ("hemicolectomy", "bypass"):
+                long = procedure.length_cm is not None and procedure.length_cm > limits["ileal_resection_cm"]
+                name = name or ("ileal resection" if long else None)
+            if name:
+                causes.append(Cause(name, procedure.when))
+    causes += [
+        Cause("pernicious anaemia", result.when)
+        for result in record.labs
+        if result.concept == _INTRINSIC_FACTOR_ANTIBODY and result.positive
+    ]
+    return tuple(causes)
+
+
+def _cause_name(concept: str, meaning: str | None) -> str | None:
+    if concept in _IRREVERSIBLE:
+        return _CAUSE_NAMES[concept]
+    if meaning not in _IRREVERSIBLE_MEANINGS.get(concept, frozenset()):
+        return None
+    if meaning == "complete":
+        return "complete ileal resection"
+    return _MEANING_NAMES.get(meaning or "") or _CAUSE_NAMES[concept]
+
+
+def irreversible_cause(record: PatientRecord, limits: Limits) -> Cause | None:
+    """The weightiest irreversible cause: one that needs injections before the others."""
+    causes = irreversible_causes(record, limits)
+    return next((cause for cause in causes if cause.needs_injection), causes[0] if causes else None)
+
+
+def anchor(record: PatientRecord, limits: Limits, today: date) -> date:
+    """The day the deficiency began, for dating neurological findings (rules 5.0).
+
+    The first deficient result, else the first record of deficiency or of an irreversible cause, else today.
+    """
+    results = [
+        lab.when.latest for lab in record.labs if lab.concept in B12_RESULTS and band(lab, limits) is Band.DEFICIENT
+    ]
+    if results:
+        return min(results)
+    recorded = [
+        problem.dated.latest
+        for problem in record.problems
+        if problem.dated and problem.certain and any(each.name in _DEFICIENCY for each in problem.concepts)
+    ]
+    recorded += [cause.when.latest for cause in irreversible_causes(record, limits) if cause.when]
+    return min(recorded, default=today)
+
+
+def dietary_cause(record: PatientRecord, limits: Limits) -> bool:
+    """Whether the deficiency is put down to diet alone."""
+    if irreversible_causes(record, limits):
+        return False
+    return any(
+        (each.name == "b12_deficiency_anemia" and each.meaning == "dietary")
+        or (each.name == "vegan_diet" and each.meaning == "strict" and problem.present)
+        for problem in record.problems
+        for each in problem.concepts
+    )
+
+
+def deficiency_resolved(record: PatientRecord, limits: Limits) -> bool:
+    """Whether the only deficiency on record is marked as over and has no irreversible cause."""
+    if irreversible_causes(record, limits):
+        return False
+    named = [problem for problem in record.problems if any(each.name in _DEFICIENCY for each in problem.concepts)]
+    return bool(named) and not any(problem.present for problem in named)
+
+
+def has(record: PatientRecord, *concepts: str) -> bool:
+    """Whether a present, certain problem or a regime that runs is one of `concepts`."""
+    return any(
+        each.name in concepts
+        for problem in record.problems
+        if problem.present and problem.certain
+        for each in problem.concepts
+    ) or any(
+        each.name in concepts for procedure in record.procedures if procedure.active for each in procedure.concepts
+    )
+
+
+def age(record: PatientRecord, today: date) -> int | None:
+    """Completed years, or None when the birth date is not known; a birth year counts as born on its first day."""
+    born = record.patient.born
+    if born is None:
+        return None
+    day = born.earliest
+    return today.year - day.year - (months_after(day, 12 * (today.year - day.year)) > today)
+
+
+def younger_than(record: PatientRecord, today: date, years: int) -> bool:
+    """Whether the patient is known to be under `years`; an unknown age counts as adult."""
+    known = age(record, today)
+    return known is not None and known < years
+
+
+def in_hospice(record: PatientRecord) -> bool:
+    """Whether a hospice or comfort-care entry is active."""
+    return has(record, "hospice_care") or any(
+        each.name == "hospice_care" for planned in record.planned for each in planned.concepts
+    )
+
+
+def newest(labs: Iterable[LabResult], concept: str, since: date) -> LabResult | None:
+    """The newest result of `concept` on or after `since`."""
+    found = [lab for lab in labs if lab.concept == concept and lab.when.latest >= since]
+    return max(found, key=lambda lab: lab.when.latest, default=None)

@@ -1,0 +1,247 @@
+"""Codes and words of the value sets: one lookup, built at start, that says what a code or a text stands for."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from sys import intern
+from typing import Any, NamedTuple
+
+import yaml
+
+_FOLDER = Path(__file__).parent / "value_sets"
+_KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
+_COLUMNS = ["system", "code", "display", "meaning", "specific", "evidence"]
+_REMEMBERED_TEXTS = 4096
+
+
+class ValueSetError(Exception):
+    """A value set that cannot be used; the message names file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """What a code or text stands for.
+
+    `meaning`: a distinction within the concept that rules need (`total`, `dietary`); `specific`: False for codes that
+    say other things too (decision 13 of the clinical rules).
+    """
+
+    kind: str
+    name: str
+    meaning: str | None = None
+    specific: bool = True
+
+
+class Coded(NamedTuple):
+    """A code of a value set: its concept, and its display in the words of its own code system."""
+
+    concept: Concept
+    display: str
+
+
+class _Words:
+    """Recognises the concepts of one kind in a text."""
+
+    def __init__(self, concepts: Mapping[str, Any], vetoes: Iterable[str] = ()) -> None:
+        self._patterns = [
+            (name, _any(each["text"]), _any([*each.get("not", ()), *vetoes]))
+            for name, each in concepts.items()
+            if each.get("text")
+        ]
+        # Most texts name nothing we know: one pattern turns them away before the others are tried.
+        self._interesting = _any([pattern for each in concepts.values() for pattern in each.get("text", ())])
+        self.find = lru_cache(maxsize=_REMEMBERED_TEXTS)(self._find)
+
+    def _find(self, text: str) -> tuple[str, ...]:
+        if not self._interesting or not self._interesting.search(text):
+            return ()
+        return tuple(
+            name
+            for name, pattern, veto in self._patterns
+            if pattern and pattern.search(text) and not (veto and veto.search(text))
+        )
+
+
+def _any(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """One pattern for any of `patterns`, each from the start of a word."""
+    joined = "|".join(f"(?:{pattern})" for pattern in patterns)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{joined})", re.IGNORECASE) if joined else None
+
+
+class Terminology:
+    """The lookup. Build it once with `Terminology.load()`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._systems: dict[str, list[str]] = _yaml(folder / "systems.yaml")
+        concepts = _yaml(folder / "concepts.yaml")
+        vetoes = concepts.pop("condition_vetoes")
+        self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
+        self._codes: dict[tuple[str, str], tuple[Coded, ...]] = {}
+        self._members: dict[tuple[str, str], list[str]] = {}
+        for subfolder, kind in _KINDS.items():
+            for path in sorted((folder / subfolder).glob("*.csv")):
+                self._read(path, kind, concepts[subfolder])
+        self._sites = self._table(folder / "sites.csv", ["site", "side"])
+        self._routes = self._table(folder / "routes.csv", ["route"])
+        self._timings = self._table(folder / "timings.csv", ["meaning"])
+        self.drugs_in_text = _Words(concepts["drugs"]).find
+        self.conditions_in_text = _Words(concepts["conditions"], vetoes).find
+        self.labs_in_text = _Words(concepts["labs"]).find
+        self.procedures_in_text = _Words(concepts["procedures"]).find
+
+    @classmethod
+    @cache
+    def load(cls) -> Terminology:
+        """The value sets of this package. Raises `ValueSetError` naming file and line of a fault."""
+        return cls(_FOLDER)
+
+    def find(self, system: str, code: str) -> tuple[Coded, ...]:
+        """What a code stands for; empty when no value set holds it."""
+        return self._codes.get((system, code), ())
+
+    def uri(self, system: str) -> str:
+        """The canonical address of a code system, by its short name."""
+        return self._systems[system][0]
+
+    def codes_of(self, concept: str, system: str) -> tuple[str, ...]:
+        """The codes of a concept in one code system (short name), in the order of its file."""
+        return tuple(self._members.get((concept, system), ()))
+
+    def title(self, name: str) -> str:
+        """The plain name of a concept, or of a drug's ingredient."""
+        if name == "cobalamin":
+            name = "b12_form_unknown"
+        return str(self._about[name]["title"])
+
+    def drug_ingredients(self, concept: str) -> tuple[str, ...]:
+        """The ingredients of a drug concept."""
+        return tuple(self._about[concept]["ingredients"])
+
+    def site(self, system: str, code: str) -> tuple[str, str | None] | None:
+        """The injection site of a code: its kind, and `left` or `right`."""
+        found = self._sites.get((system, code))
+        return (found[0], found[1] or None) if found else None
+
+    def route(self, system: str, code: str) -> str | None:
+        """The route of a code."""
+        found = self._routes.get((system, code))
+        return found[0] if found else None
+
+    def timing(self, system: str, code: str) -> str | None:
+        """The meaning of a timing code: `3/1wk` is three times a week, or `once`, or `as needed`."""
+        found = self._timings.get((system, code))
+        return found[0] if found else None
+
+    @staticmethod
+    def site_in_text(text: str) -> tuple[str, str | None] | None:
+        """The injection site that a text names; None when it names none, or says to avoid it."""
+        return _site_in_text(text)
+
+    @staticmethod
+    def route_in_text(text: str) -> str | None:
+        """The route that a text names."""
+        return _route_in_text(text)
+
+    def _read(self, path: Path, kind: str, concepts: Mapping[str, Any]) -> None:
+        name = path.stem
+        if name not in concepts:
+            raise ValueSetError(f"{path}: no concept of this name in concepts.yaml")
+        shared: dict[tuple[str, bool], Concept] = {}
+        for line, row in _rows(path, _COLUMNS):
+            system, code, display, meaning, specific, _ = row
+            if specific not in ("yes", "no"):
+                raise ValueSetError(f"{path}, line {line}: specific is yes or no")
+            key = (meaning, specific == "yes")
+            concept = shared.setdefault(key, Concept(kind, intern(name), meaning or None, key[1]))
+            members = self._members.setdefault((name, system), [])
+            if code in members:
+                raise ValueSetError(f"{path}, line {line}: {code} stands here twice")
+            members.append(code)
+            for uri in self._addresses(system, path, line):
+                self._codes[uri, code] = (*self._codes.get((uri, code), ()), Coded(concept, display))
+
+    def _table(self, path: Path, meanings: list[str]) -> dict[tuple[str, str], list[str]]:
+        table = {}
+        for line, row in _rows(path, ["system", "code", "display", *meanings, "evidence"]):
+            for uri in self._addresses(row[0], path, line):
+                table[uri, row[1]] = row[3:-1]
+        return table
+
+    def _addresses(self, system: str, path: Path, line: int) -> list[str]:
+        if system not in self._systems:
+            raise ValueSetError(f"{path}, line {line}: unknown code system {system}")
+        return self._systems[system]
+
+
+def _rows(path: Path, columns: list[str]) -> Iterable[tuple[int, list[str]]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        if next(reader) != columns:
+            raise ValueSetError(f"{path}, line 1: the columns are {', '.join(columns)}")
+        for row in reader:
+            if len(row) != len(columns) or not row[-1]:
+                raise ValueSetError(f"{path}, line {reader.line_num}: a cell is missing, or the evidence")
+            yield reader.line_num, row
+
+
+def _yaml(path: Path) -> Any:
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader either way
+
+
+_SITES = [
+    ("ventrogluteal", r"ventr[ao]-?\s?gluteal|\bvg site\b"),
+    ("hip", r"\bhip\b"),
+    ("upper_outer_quadrant", r"upper[\s-]+outer[\s-]+quadrant|\buoq\b"),
+    ("other_quadrant", r"(?:upper[\s-]+inner|lower[\s-]+(?:outer|inner))[\s-]+quadrant.{0,25}(?:buttock|glut)"),
+    ("buttock", r"buttocks?\b|\bbum\b|dorso-?\s?gluteal|gluteus maximus"),
+    ("gluteal_unspecified", r"\bglut(?:e|es|eal|eus)\b|gluteus medius"),
+    ("deltoid", r"deltoid"),
+    ("vastus_lateralis", r"vastus lateralis"),
+    ("rectus_femoris", r"rectus femoris"),
+    ("thigh", r"thigh"),
+    ("upper_arm", r"upper arm|\barm\b"),
+    ("abdomen", r"abdom\w+"),
+]
+_SITE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _SITES]
+_ANY_SITE = re.compile("|".join(pattern for _, pattern in _SITES), re.IGNORECASE)
+_AVOIDED = re.compile(
+    r"\b(?:avoid\w*|not|never|no|don'?t|instead of|rather than|contraindicated)\b[^.;,]{0,40}$", re.IGNORECASE
+)
+_SIDE = re.compile(r"\b(left|right|lt|rt)\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=_REMEMBERED_TEXTS)
+def _site_in_text(text: str) -> tuple[str, str | None] | None:
+    if not _ANY_SITE.search(text):
+        return None
+    for kind, pattern in _SITE_PATTERNS:
+        match = pattern.search(text)
+        if match and not _AVOIDED.search(text[: match.start()]):
+            side = _SIDE.search(text)
+            return kind, {"l": "left", "r": "right"}[side.group()[0].lower()] if side else None
+    return None
+
+
+_ROUTES_IN_TEXT = [
+    ("intramuscular", r"\bi\.?m\.?\b|intra-?muscular\w*"),
+    ("subcutaneous", r"\bs\.?c\.?\b|\bsub-?cut\w*|\bsubq\b|\bsq\b"),
+    ("intravenous", r"\bi\.?v\.?\b|intra-?venous\w*"),
+    ("intradermal", r"intra-?dermal\w*"),
+    ("sublingual", r"sub-?lingual\w*|under the tongue|\bs\.?l\.?\b"),
+    ("buccal", r"\bbuccal\w*"),
+    ("nasal", r"(?:intra-?)?nasal\w*"),
+    ("oral", r"\boral\w*|by mouth|\bp\.?o\.?\b"),
+    ("transdermal", r"transdermal\w*|\bpatch\b"),
+]
+_ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
+
+
+@lru_cache(maxsize=_REMEMBERED_TEXTS)
+def _route_in_text(text: str) -> str | None:
+    return next((kind for kind, pattern in _ROUTE_PATTERNS if pattern.search(text)), None)

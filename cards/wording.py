@@ -1,0 +1,275 @@
+"""Card text: Jinja2 templates of `card.yaml`, sandboxed, compiled at start; an undefined name is an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import SandboxedEnvironment
+
+from cards.library import Action, CreateOrder, Evidence, Library, RuleFolder
+from cards.record import LabResult, Source, When
+from cards.rule import Hook, NotEvaluated, Profile, Raised
+
+SUMMARY_LIMIT = 139  # CDS Hooks 2.0.1: strictly under 140 characters
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# British as written in the rules, American for the `us` profile.
+_AMERICAN = {
+    "anaemia": "anemia",
+    "haematology": "hematology",
+    "haemoglobin": "hemoglobin",
+    "haemolysis": "hemolysis",
+    "hypokalaemia": "hypokalemia",
+    "paraesthesiae": "paresthesias",
+    "lymphoedema": "lymphedema",
+    "coeliac": "celiac",
+    "recognised": "recognized",
+    "full blood count": "complete blood count",
+}
+_BRITISH = re.compile("|".join(map(re.escape, _AMERICAN)), re.IGNORECASE)
+
+SOURCE_NAMES = {
+    Source.PATIENT: "age",
+    Source.PROBLEMS: "problem list",
+    Source.MEDICATIONS: "medicines",
+    Source.DOSES: "injections given",
+    Source.STATEMENTS: "patient-reported medicines",
+    Source.DISPENSES: "dispensing",
+    Source.LABS: "laboratory results",
+    Source.PROCEDURES: "procedures",
+    Source.ALLERGIES: "allergies",
+    Source.FAMILY: "family history",
+    Source.TESTS: "orders for tests and services",
+    Source.APPOINTMENTS: "appointments",
+    Source.CLAIMS: "claims",
+}
+_REASONS = {
+    "missing": "not supplied",
+    "failed": "could not be retrieved",
+    "truncated": "incomplete",
+    "unreadable": "could not be read",
+    "unknown-unit": "has a unit that is not known",
+    "unit-missing": "has no unit",
+    "unknown-strength": "the product's strength is not known",
+    "dose-missing": "no dose",
+    "no-date": "has no date",
+    "future-date": "is dated in the future",
+    "impossible-date": "has an impossible date",
+    "implausible-value": "has an impossible value",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionText:
+    """One button, with what it does."""
+
+    label: str
+    recommended: bool
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardText:
+    """A card in words: `sources` are label and address, the first is the card's own source."""
+
+    summary: str
+    detail: str
+    sources: tuple[tuple[str, str | None], ...]
+    suggestions: tuple[SuggestionText, ...] = ()
+    selection: str = "at-most-one"
+    override_reasons: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    folder: RuleFolder
+    summaries: Mapping[str, Template]
+    why_now: Template
+    recommended: Template
+    differs: Template | None
+    labels: tuple[Template, ...]
+    evidence: str
+    sources: tuple[tuple[str, str | None], ...]
+    override_reasons: tuple[tuple[str, str], ...]
+
+
+class Wording:
+    """The words of every rule in one profile, compiled once."""
+
+    def __init__(self, library: Library, profile: Profile) -> None:
+        self._profile = profile
+        self._library = library
+        # Cards are Markdown, and facts are our own words, numbers and dates: nothing here is HTML.
+        self._jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)  # noqa: S701
+        self._jinja.filters.update(
+            day=self.day,
+            mass=self.mass,
+            drug=self.drug,
+            cap=_capitalised,
+            result=self.result,
+            words=self.spelling,
+        )
+        self._rules = {topic: self._compile(folder) for topic, folder in library.folders.items()}
+
+    def text(self, raised: Raised) -> CardText:
+        """The card of an alert. Raises `jinja2.UndefinedError` when the criteria left out a fact that the text names."""
+        rule = self._rules[raised.rule.topic]
+        facts: dict[str, Any] = {**raised.alert.facts, "variant": raised.alert.variant}
+        summary = _one_line(rule.summaries[raised.alert.variant].render(facts))
+        parts = [
+            f"**Why now** {_paragraph(rule.why_now.render(facts))}",
+            f"**Recommended** {_paragraph(rule.recommended.render(facts))}",
+        ]
+        if rule.differs and (differs := _paragraph(rule.differs.render(facts))):
+            parts.append(differs)
+        about = raised.alert.about
+        if about and about.medicine.by_text:
+            parts.append("The drug was recognised by its wording, not by a code.")
+        if raised.not_available:
+            parts.append(f"Not available to this check: {_listed(raised.not_available)}.")
+        parts.append(f"**Evidence** {rule.evidence}")
+        return CardText(
+            summary=summary if len(summary) <= SUMMARY_LIMIT else summary[: SUMMARY_LIMIT - 1] + "…",
+            detail="\n\n".join(parts),
+            sources=rule.sources,
+            suggestions=self._suggestions(rule, facts),
+            selection=rule.folder.definition.card.selection,
+            override_reasons=rule.override_reasons,
+        )
+
+    def not_evaluated(self, gaps: tuple[NotEvaluated, ...]) -> CardText:
+        """The one card that says which questions could not be answered, and for want of what."""
+        questions = [self._library.folders[gap.rule.topic].definition.question for gap in gaps]
+        lines = [
+            f"- {question}: {_listed_data(gap.data)} ({_REASONS.get(gap.reason, gap.reason)})"
+            for question, gap in zip(questions, gaps, strict=True)
+        ]
+        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {_REASONS.get(gaps[0].reason, gaps[0].reason)}."
+        if len(gaps) > 1:
+            summary = f"{len(gaps)} vitamin B12 checks could not be made: data were not available."
+        detail = "**Why now** These questions are open:\n\n" + "\n".join(lines)
+        detail += "\n\n**Recommended** Look the missing data up before signing; no alert here does not mean all clear."
+        return CardText(
+            summary=_one_line(self.spelling(summary))[:SUMMARY_LIMIT],
+            detail=self.spelling(detail),
+            sources=(("Vitamin B12 decision support", None),),
+        )
+
+    def day(self, when: date | When) -> str:
+        """`26 Feb 2026`, or `Feb 26, 2026` in the `us` profile; a date known to the month or year as just that."""
+        if isinstance(when, When):
+            if when.earliest != when.latest:
+                same_month = when.earliest.month == when.latest.month
+                return f"{_MONTHS[when.latest.month - 1]} {when.latest.year}" if same_month else str(when.latest.year)
+            when = when.latest
+        month = _MONTHS[when.month - 1]
+        return f"{month} {when.day}, {when.year}" if self._profile == "us" else f"{when.day} {month} {when.year}"
+
+    def mass(self, mcg: Decimal) -> str:
+        """Micrograms as a prescriber writes them: `5 mg`, `400 micrograms` (`400 mcg` in the `us` profile)."""
+        if mcg >= 1000:
+            return f"{(mcg / 1000).normalize():f} mg"
+        return f"{mcg.normalize():f} {'mcg' if self._profile == 'us' else 'micrograms'}"
+
+    def drug(self, ingredient: str) -> str:
+        """The plain name of an ingredient."""
+        return self._library.terminology.title(ingredient).lower()
+
+    def result(self, lab: LabResult) -> str:
+        """`B12 96 ng/L, 26 Feb 2026`: what was measured, the value as sent, and when."""
+        names = {"b12_total_serum": "B12", "holotranscobalamin": "active B12"}
+        return f"{names.get(lab.concept, lab.concept)} {lab.reported}, {self.day(lab.when)}"
+
+    def spelling(self, text: str) -> str:
+        """The profile's spelling."""
+        if self._profile == "uk":
+            return text
+
+        def american(match: re.Match[str]) -> str:
+            word = _AMERICAN[match.group().lower()]
+            return _capitalised(word) if match.group()[0].isupper() else word
+
+        return _BRITISH.sub(american, text)
+
+    def _compile(self, folder: RuleFolder) -> _Templates:
+        definition = folder.definition
+        evidence = {**self._library.shared.evidence, **definition.evidence}
+        cited = [evidence[key] for key in definition.cites[self._profile]]
+        reasons = self._library.shared.override_reasons
+        card = definition.card
+        return _Templates(
+            folder=folder,
+            summaries={variant: self._template(card.summary_of(variant)) for variant in definition.levels},
+            why_now=self._template(card.why_now),
+            recommended=self._template(card.recommended),
+            differs=self._template(card.guidance_differs) if card.guidance_differs else None,
+            labels=tuple(self._template(each.label) for each in card.suggestions),
+            evidence=" · ".join(_citation(each) for each in cited),
+            sources=tuple((_label(each), each.url) for each in cited),
+            override_reasons=tuple((code, self.spelling(reasons[code].display)) for code in card.override_reasons),
+        )
+
+    def _template(self, source: str) -> Template:
+        return self._jinja.from_string(self.spelling(source))
+
+    def _suggestions(self, rule: _Templates, facts: Mapping[str, Any]) -> tuple[SuggestionText, ...]:
+        offered = []
+        recommended = False
+        for spec, label in zip(rule.folder.definition.card.suggestions, rule.labels, strict=True):
+            if not all(facts[name] for name in spec.when) or any(facts[name] for name in spec.unless):
+                continue
+            # The first that is recommended and offered is the one: alternatives follow it.
+            is_first = spec.recommended and not recommended
+            recommended = recommended or is_first
+            words = _one_line(label.render({**facts, "order_text": self._order_text(spec.actions)}))
+            offered.append(SuggestionText(words, is_first, spec.actions))
+        return tuple(offered)
+
+    def _order_text(self, actions: tuple[Action, ...]) -> str:
+        """The orders that the actions create, in words."""
+        orders = [each.order for each in actions if isinstance(each, CreateOrder)]
+        regimens = self._library.regimens.orders
+        return "; ".join(regimens[name].in_profile(self._profile).text for name in orders)
+
+
+def _label(evidence: Evidence) -> str:
+    return f"{evidence.publisher}: {evidence.title}"
+
+
+def _citation(evidence: Evidence) -> str:
+    """Title, publisher, year, and who quotes it; linked when it has an address."""
+    title = f"[{evidence.title}]({evidence.url})" if evidence.url else evidence.title
+    year = f", {evidence.year}" if evidence.year else ""
+    quoted = f", quoted by {evidence.quoted_by}" if evidence.quoted_by else ""
+    return f"{title}, {evidence.publisher}{year}{quoted}"
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _paragraph(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines() if line.strip())
+
+
+def _listed(sources: tuple[Source, ...]) -> str:
+    return ", ".join(SOURCE_NAMES[source] for source in sources)
+
+
+def _listed_data(data: tuple[str, ...]) -> str:
+    return " and ".join(SOURCE_NAMES[Source(name)] if name in set(Source) else "the draft order" for name in data)
+
+
+def worth_a_card(gaps: tuple[NotEvaluated, ...], hook: Hook) -> tuple[NotEvaluated, ...]:
+    """The rules that could not be evaluated and that a clinician should hear of."""
+    return tuple(gap for gap in gaps if gap.worth_a_card(hook))

@@ -1,0 +1,169 @@
+"""POST /cds-services/{id}: a hook call comes in as bytes, is checked, and its answer goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, Protocol
+
+import orjson
+from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
+
+from service.cds_hooks.outcome import IssueCode
+from service.cds_hooks.request import CDSRequest
+from service.endpoints import body
+from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
+from service.endpoints.faults import FAULT_BODY, log_fault
+from service.respond import HookCall, PrefetchIncomplete, Service
+
+_ALLOWED = "POST, OPTIONS"
+_PATIENT_PREFIX = "Patient/"
+_WHAT_IS_WRONG = {
+    "missing": "is required",
+    "string_type": "must be a string",
+    "string_too_short": "must not be empty",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "list_type": "must be a list",
+    "not_an_id": "must be the id of a Patient",
+    "another_patient": "must be the patient of context.patientId",
+    "not_a_bundle": "must be Bundle",
+}
+
+
+class Answers(Protocol):
+    """Whoever knows the services and what to say when one is called; `service.respond.Responder` does."""
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """The services by their ids."""
+
+    def respond(self, service: Service, call: HookCall, today: date) -> dict[str, Any]:
+        """The answer as JSON. Raises `PrefetchIncomplete`."""
+
+
+class Hooks:
+    """The endpoint of all services, as an ASGI app on a route with `id` in its path."""
+
+    def __init__(self, responder: Answers, max_body_bytes: int, today: Callable[[], date]) -> None:
+        self._responder = responder
+        self._max_body_bytes = max_body_bytes
+        self._today = today
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a call, or says why not."""
+        service = self._responder.services.get(scope["path_params"]["id"])
+        if service is not None and scope["method"] != "POST":
+            await send_wrong_method(send, scope["method"], _ALLOWED)
+            return
+        try:
+            if service is None:
+                raise Refused(404, "not-found", "There is no service of this id; see /cds-services.")
+            body.check_headers(scope["headers"], self._max_body_bytes)
+            status, answer = self._answer(service, await body.read(receive, self._max_body_bytes))
+        except Refused as refused:
+            status, answer = refused.status, refused.body
+        except body.CallerGone:
+            return
+        await send_json(send, status, answer, (NO_STORE,))
+
+    def _answer(self, service: Service, raw: bytes) -> tuple[int, bytes]:
+        document = body.json_object(raw)
+        request = _envelope(document)
+        call = _hook_call(service, request)
+        try:
+            return 200, orjson.dumps(self._responder.respond(service, call, self._today()))
+        except PrefetchIncomplete as incomplete:
+            raise _incomplete(incomplete.keys) from None
+        except Exception as fault:
+            if body.is_nested_too_deep(document):
+                raise Refused(400, "structure", "The body is nested too deep.") from None
+            log_fault(fault, request.hook_instance)
+            return 500, FAULT_BODY
+
+
+def _envelope(document: dict[str, Any]) -> CDSRequest:
+    """The request with its members checked. Raises `Refused` (400) naming those that are wrong."""
+    try:
+        return CDSRequest.model_validate(document)
+    except ValidationError as wrong:
+        faults = wrong.errors(include_url=False, include_context=False, include_input=False)
+    raise _wrong({".".join(map(str, fault["loc"])): fault["type"] for fault in faults})
+
+
+def _hook_call(service: Service, request: CDSRequest) -> HookCall:
+    """The call that the request makes. Raises `Refused` (400) where it does not fit the service or itself."""
+    if request.hook != service.hook:
+        raise Refused(400, "value", f"hook is not that of this service, which is {service.hook}.", "hook")
+    authorization = request.fhir_authorization
+    if authorization is not None and not request.fhir_server:
+        raise _wrong({"fhirServer": "missing"})
+    context = request.context
+    patient_id = _bare_id(context)
+    if authorization is not None and authorization.patient is not None:
+        _check_same_patient(authorization.patient, patient_id)
+    if service.hook.about_orders:
+        _check_drafts(context)
+    return HookCall(
+        hook=request.hook,
+        patient_id=patient_id,
+        user_id=_text(context, "userId"),
+        encounter_id=_text(context, "encounterId"),
+        draft_orders=context.get("draftOrders"),
+        selections=context.get("selections"),
+        prefetch=request.prefetch,
+        fhir_server=request.fhir_server or None,
+        has_fhir_access=authorization is not None and authorization.complete,
+    )
+
+
+def _bare_id(context: Mapping[str, Any]) -> str:
+    """The patient's id; some EHRs send it as a reference."""
+    text = _text(context, "patientId")
+    if text is None:
+        raise _wrong({"context.patientId": "missing"})
+    bare = text.removeprefix(_PATIENT_PREFIX)
+    if not bare.strip() or "/" in bare:
+        raise _wrong({"context.patientId": "not_an_id"})
+    return bare
+
+
+def _check_same_patient(authorized: str, patient_id: str) -> None:
+    """Raises `Refused` when leave to read was given for another patient: data of two patients never mix."""
+    if authorized.removeprefix(_PATIENT_PREFIX) != patient_id:
+        raise _wrong({"fhirAuthorization.patient": "another_patient"})
+
+
+def _check_drafts(context: Mapping[str, Any]) -> None:
+    """Raises `Refused` for drafts that are no Bundle: read as none, they would pass unchecked."""
+    drafts = context.get("draftOrders")
+    if drafts is None:
+        raise _wrong({"context.draftOrders": "missing"})
+    if not isinstance(drafts, dict):
+        raise _wrong({"context.draftOrders": "dict_type"})
+    if drafts.get("resourceType", "Bundle") != "Bundle":
+        raise _wrong({"context.draftOrders.resourceType": "not_a_bundle"})
+    if not isinstance(drafts.get("entry") or [], list):
+        raise _wrong({"context.draftOrders.entry": "list_type"})
+
+
+def _text(context: Mapping[str, Any], name: str) -> str | None:
+    value = context.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _wrong({f"context.{name}": "string_type"})
+    return value
+
+
+def _wrong(faults: Mapping[str, str]) -> Refused:
+    """The refusal of a request for what is wrong with each of the members named."""
+    code: IssueCode = "required" if set(faults.values()) == {"missing"} else "structure"
+    texts = (f"{member} {_WHAT_IS_WRONG.get(fault, 'has the wrong form')}" for member, fault in faults.items())
+    return Refused(400, code, f"{'; '.join(texts)}.", *faults)
+
+
+def _incomplete(keys: Sequence[str]) -> Refused:
+    """The refusal of a call that came without data that every rule about it requires."""
+    names = [f"prefetch.{key}" for key in keys]
+    text = f"Required data are absent: {', '.join(names)}. Where a query finds nothing, send null."
+    return Refused(412, "required", text, *names)

@@ -1,0 +1,131 @@
+"""The OpenAPI document: the services, the wire format, an example of each call, and the refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from service.cds_hooks.discovery import CDSServices
+from service.cds_hooks.outcome import OperationOutcome
+from service.cds_hooks.request import CDSRequest
+from service.cds_hooks.response import CDSResponse
+from service.respond import Service
+
+TITLE = "B12 CDS"
+# Of the interface that the document describes, not of the program.
+INTERFACE_VERSION = "1.0"
+
+_REFUSALS = {
+    "400": "The request is not what the standard says; `expression` names the members that are wrong.",
+    "404": "There is no service of this id.",
+    "412": "Required prefetch keys are absent; `expression` names them.",
+    "413": "The body is larger than the limit.",
+    "415": "The body is not sent as JSON.",
+    "500": "The service failed; nothing was checked.",
+}
+_LEFT_BUTTOCK = {
+    "system": "http://snomed.info/sct",
+    "code": "723979003",
+    "display": "Structure of left buttock",
+}
+_DRAFT = {
+    "resourceType": "MedicationRequest",
+    "id": "draft-1",
+    "status": "draft",
+    "intent": "order",
+    "subject": {"reference": "Patient/pat-1"},
+    "medicationCodeableConcept": {"text": "Hydroxocobalamin 1mg/1ml solution for injection ampoules"},
+    "dosageInstruction": [
+        {
+            "site": {"coding": [_LEFT_BUTTOCK]},
+            "route": {"text": "intramuscular"},
+            "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "mg"}}],
+        }
+    ],
+}
+_DRAFTS = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": _DRAFT}]}
+_NOTHING_FOUND = {"resourceType": "Bundle", "type": "searchset", "total": 0}
+
+
+def document(services: Iterable[Service]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these services."""
+    references, definitions = models_json_schema(
+        [
+            (CDSServices, "serialization"),
+            (CDSRequest, "validation"),
+            (CDSResponse, "serialization"),
+            (OperationOutcome, "serialization"),
+        ],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas = {model: schema for (model, _), schema in references.items()}
+    refusals = {
+        status: {"description": text, "content": _json(schemas[OperationOutcome])} for status, text in _REFUSALS.items()
+    }
+    paths: dict[str, Any] = {
+        "/cds-services": {
+            "get": {
+                "operationId": "discovery",
+                "summary": "The services there are",
+                "responses": {
+                    "200": {"description": "Every service.", "content": _json(schemas[CDSServices])},
+                    "500": refusals["500"],
+                },
+            }
+        }
+    }
+    for service in services:
+        paths[f"/cds-services/{service.id}"] = {
+            "post": {
+                "operationId": service.id,
+                "summary": service.title,
+                "description": service.description,
+                "requestBody": {
+                    "required": True,
+                    "content": _json(schemas[CDSRequest], {service.hook.value: {"value": example(service)}}),
+                },
+                "responses": {
+                    "200": {
+                        "description": "The cards; an empty list means that there is nothing to say.",
+                        "content": _json(schemas[CDSResponse], {"nothing to say": {"value": {"cards": []}}}),
+                    },
+                    **refusals,
+                },
+            }
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": INTERFACE_VERSION,
+            "description": "CDS Hooks services for vitamin B12, folic acid and related orders.",
+        },
+        "paths": paths,
+        "components": {"schemas": definitions["$defs"]},
+    }
+
+
+def example(service: Service) -> dict[str, Any]:
+    """A call of the service for an invented patient, in whose chart the EHR found nothing."""
+    context: dict[str, Any] = {"userId": "Practitioner/prac-1", "patientId": "pat-1"}
+    if service.hook.about_orders:
+        context["draftOrders"] = _DRAFTS
+        context["selections"] = ["MedicationRequest/draft-1"]
+    prefetch: dict[str, Any] = dict.fromkeys(service.prefetch, _NOTHING_FOUND)
+    if "patient" in prefetch:
+        prefetch["patient"] = {"resourceType": "Patient", "id": "pat-1", "birthDate": "1956-03-14"}
+    return {
+        "hook": service.hook.value,
+        "hookInstance": "8a2f1d3c-7b64-4a39-9d0e-5c1f6b7a8e90",
+        "context": context,
+        "prefetch": prefetch,
+    }
+
+
+def _json(schema: dict[str, Any], examples: dict[str, Any] | None = None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schema}
+    if examples:
+        content["examples"] = examples
+    return {"application/json": content}

@@ -1,0 +1,322 @@
+"""Orders, courses, doses given and supplies: the medication resources of any FHIR version."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from cards.dosing import COBALAMINS, cobalamin
+from cards.record import (
+    PARENTERAL,
+    Course,
+    CourseStatus,
+    Dispensed,
+    Dose,
+    Instruction,
+    Medicine,
+    NotGiven,
+    Order,
+    Route,
+    Source,
+    Unreadable,
+    When,
+    WhyNot,
+)
+from cards.terminology import Concept, Terminology
+from service.fhir.dates import first, period_end_or_start, when
+from service.fhir.dosage import read_amount, read_instruction
+from service.fhir.product import Products
+from service.fhir.setting import Setting
+
+_STATUSES = {
+    "draft": CourseStatus.DRAFT,
+    "proposed": CourseStatus.DRAFT,
+    "active": CourseStatus.ACTIVE,
+    "intended": CourseStatus.ACTIVE,
+    "recorded": CourseStatus.ACTIVE,
+    "on-hold": CourseStatus.ON_HOLD,
+    "stopped": CourseStatus.STOPPED,
+    "not-taken": CourseStatus.STOPPED,
+    "cancelled": CourseStatus.CANCELLED,
+    "ended": CourseStatus.COMPLETED,
+    "completed": CourseStatus.COMPLETED,
+}
+_REASONS = [
+    (WhyNot.REFUSED, re.compile(r"refus|declin", re.I)),
+    (WhyNot.NO_STOCK, re.compile(r"stock|shortage|suppl|unavailab", re.I)),
+    (WhyNot.NORMAL_LEVEL, re.compile(r"normal|high level|level (?:is )?(?:high|ok)|replete", re.I)),
+    (WhyNot.AWAY, re.compile(r"abroad|travel|\baway\b|holiday", re.I)),
+]
+_RESEARCH = re.compile(r"research|clinical trial|trial protocol", re.I)
+_IN_PROGRESS_ENDS_AFTER = timedelta(hours=24)
+# Statuses of claims that were paid; denied, cancelled and erroneous ones say nothing about an injection.
+_PAID = frozenset({"complete", "partial"})
+# HCPCS J3420 is an injection of cyanocobalamin; its units do not tell the dose.
+_CLAIMED = Medicine(("cyanocobalamin",), form_route=Route.INJECTION)
+
+
+def status_of(value: Any) -> CourseStatus | None:
+    """The status of an order; None for entered-in-error, which never happened."""
+    if value == "entered-in-error":
+        return None
+    return _STATUSES.get(value, CourseStatus.UNKNOWN) if isinstance(value, str) else CourseStatus.UNKNOWN
+
+
+def order(
+    resource: dict[str, Any], position: int, products: Products, setting: Setting, *, selected: bool
+) -> Order | None:
+    """A draft order; None when it was entered in error. A draft without a status is a draft."""
+    status = status_of(resource.get("status", "draft"))
+    if status is None:
+        return None
+    medicine = products.of(resource)
+    return Order(
+        reference=reference_of(resource, position),
+        medicine=medicine,
+        **_common(resource, medicine, status, setting),
+        selected=selected,
+    )
+
+
+def reference_of(resource: dict[str, Any], position: int) -> str:
+    """`Type/id`; a draft without an id is known by its place in the Bundle."""
+    own = resource.get("id")
+    return f"{resource.get('resourceType')}/{own if isinstance(own, str) and own else f'#{position}'}"
+
+
+def course(resource: dict[str, Any], products: Products, setting: Setting) -> Course | None:
+    """An order in the chart."""
+    status = status_of(resource.get("status"))
+    medicine = products.of(resource)
+    if status in (None, CourseStatus.DRAFT) or not medicine.ingredients:
+        inpatient = status is CourseStatus.ACTIVE and _inpatient(resource)
+        return _inpatient_order(resource, setting) if inpatient else None
+    assert status is not None
+    return Course(reference_of(resource, 0), medicine, **_common(resource, medicine, status, setting))
+
+
+def _inpatient_order(resource: dict[str, Any], setting: Setting) -> Course:
+    """An inpatient order for another drug: it tells that the patient is on a ward."""
+    authored = when(first(resource, "authoredOn", "dateWritten"), setting.zone)
+    return Course(reference_of(resource, 0), Medicine(()), CourseStatus.ACTIVE, authored=authored, inpatient=True)
+
+
+def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, setting: Setting) -> dict[str, Any]:
+    meta = resource.get("meta")
+    changed = when(meta.get("lastUpdated"), setting.zone) if isinstance(meta, dict) else None
+    return {
+        "status": status,
+        "instructions": _instructions(resource.get("dosageInstruction"), resource, medicine, setting),
+        "authored": when(first(resource, "authoredOn", "dateWritten", "dateAsserted"), setting.zone),
+        "changed": changed.latest if changed else None,
+        "replaces": _references(first(resource, "priorPrescription", "basedOn")),
+        "indications": _concepts(first(resource, "reasonCode", "reasonCodeableConcept", "reason"), setting.terminology),
+        "why_not": why_not(resource),
+        "do_not_perform": resource.get("doNotPerform") is True,
+        "inpatient": _inpatient(resource),
+        "research": bool(_RESEARCH.search(_notes(resource))),
+    }
+
+
+def _instructions(
+    dosages: Any, resource: dict[str, Any], medicine: Medicine, setting: Setting
+) -> tuple[Instruction, ...]:
+    if not medicine.ingredients:
+        return ()
+    found = [each for each in _list(dosages) if isinstance(each, dict)]
+    found.sort(key=lambda each: each["sequence"] if isinstance(each.get("sequence"), int) else 0)
+    # Only a cobalamin's site matters; notes are read for nothing else.
+    notes = _notes(resource) if cobalamin(medicine) else ""
+    return tuple(read_instruction(each, notes, setting.terminology, setting.zone) for each in found)
+
+
+def statement(resource: dict[str, Any], products: Products, setting: Setting) -> Course | Dose | Unreadable | None:
+    """A statement: a dose given elsewhere when it tells one day of an injection, else a course being taken."""
+    status = status_of(resource.get("status"))
+    medicine = products.of(resource)
+    if status is None or not medicine.ingredients:
+        return None
+    if resource.get("taken") == "n" or resource.get("wasNotTaken") is True:
+        status = CourseStatus.STOPPED
+    dosages = _list(resource.get("dosage"))
+    instructions = _instructions(dosages, resource, medicine, setting)
+    period = first(resource, "effectivePeriod")
+    one_day = first(resource, "effectiveDateTime")
+    if one_day is None and status is CourseStatus.COMPLETED and isinstance(period, dict):
+        one_day = period.get("end")
+    if one_day is not None and cobalamin(medicine) and status in (CourseStatus.ACTIVE, CourseStatus.COMPLETED):
+        own = instructions[0] if instructions else Instruction()
+        if (own.route or medicine.form_route) in PARENTERAL:
+            day = _past(one_day, setting)
+            if day is None or isinstance(day, str):
+                return Unreadable(cobalamin(medicine), None, day or "impossible-date")
+            return Dose(medicine, day, own.amount, own.route, own.site, Source.STATEMENTS, stated=True)
+    start = period.get("start") if isinstance(period, dict) else first(resource, "effectiveDateTime", "dateAsserted")
+    return Course(
+        reference_of(resource, 0),
+        medicine,
+        status,
+        instructions,
+        authored=when(start, setting.zone) or when(resource.get("dateAsserted"), setting.zone),
+        why_not=why_not(resource),
+        stated=True,
+        source=Source.STATEMENTS,
+    )
+
+
+def administration(
+    resource: dict[str, Any], products: Products, setting: Setting
+) -> Dose | NotGiven | Unreadable | None:
+    """A dose that was given, or recorded as not given."""
+    medicine = products.of(resource)
+    if not set(medicine.ingredients) & _GIVEN:
+        return None
+    status = resource.get("status")
+    refused = status == "not-done" or resource.get("notGiven") is True or resource.get("wasNotGiven") is True
+    if not refused and status not in ("completed", "in-progress"):
+        return None
+    said = first(resource, "effectiveDateTime", "occurenceDateTime", "effectiveTimeDateTime") or period_end_or_start(
+        first(resource, "effectivePeriod", "occurencePeriod", "effectiveTimePeriod")
+    )
+    day = _past(said, setting)
+    if day is None or isinstance(day, str):
+        return Unreadable(medicine.ingredients[0], None, day or ("no-date" if said is None else "impossible-date"))
+    if refused:
+        return NotGiven(medicine, day, why_not(resource) or WhyNot.OTHER)
+    if status == "in-progress" and not _over(resource, day, setting):
+        return None
+    dosage = resource.get("dosage")
+    own = read_instruction(dosage, "", setting.terminology, setting.zone) if isinstance(dosage, dict) else Instruction()
+    return Dose(medicine, day, own.amount, own.route, own.site)
+
+
+_GIVEN = COBALAMINS | {"hydroxocobalamin_antidote", "nitrous_oxide"}
+
+
+def _over(resource: dict[str, Any], day: When, setting: Setting) -> bool:
+    """Whether an administration in progress has an end, or began more than a day ago."""
+    period = first(resource, "effectivePeriod", "occurencePeriod", "effectiveTimePeriod")
+    if isinstance(period, dict) and period.get("end"):
+        return True
+    return day.latest + _IN_PROGRESS_ENDS_AFTER < setting.today
+
+
+def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> Dispensed | Unreadable | None:
+    """A supply that was handed over."""
+    medicine = products.of(resource)
+    if resource.get("status") != "completed" or not medicine.ingredients:
+        return None
+    said = first(resource, "whenHandedOver", "whenPrepared")
+    day = _past(said, setting)
+    if day is None or isinstance(day, str):
+        return Unreadable(medicine.ingredients[0], None, day or ("no-date" if said is None else "impossible-date"))
+    quantity = resource.get("quantity")
+    days = resource.get("daysSupply")
+    days_value = days.get("value") if isinstance(days, dict) else None
+    return Dispensed(
+        medicine,
+        day,
+        read_amount(quantity) if isinstance(quantity, dict) else None,
+        Decimal(str(days_value)) if isinstance(days_value, int | float) and not isinstance(days_value, bool) else None,
+        _instructions(resource.get("dosageInstruction"), resource, medicine, setting),
+    )
+
+
+def claim(resource: dict[str, Any], setting: Setting) -> list[Dose | Unreadable]:
+    """B12 injections of a paid claim."""
+    if resource.get("status") != "active" or resource.get("outcome", "complete") not in _PAID:
+        return []
+    found: list[Dose | Unreadable] = []
+    for item in _list(resource.get("item")):
+        concept = first(item, "productOrService", "service") if isinstance(item, dict) else None
+        if not isinstance(concept, dict) or not _is_b12_injection(concept, setting.terminology):
+            continue
+        said = first(item, "servicedDate") or period_end_or_start(item.get("servicedPeriod"))
+        day = _past(said, setting)
+        if day is None or isinstance(day, str):
+            found.append(Unreadable("cobalamin", None, day or "no-date"))
+        else:
+            found.append(Dose(_CLAIMED, day, None, Route.INJECTION, None, Source.CLAIMS))
+    return found
+
+
+def _is_b12_injection(concept: dict[str, Any], terminology: Terminology) -> bool:
+    return any(
+        coded.concept.name == "b12_injection" and coded.concept.meaning == "injection"
+        for coding in _list(concept.get("coding"))
+        if isinstance(coding, dict)
+        for coded in terminology.find(str(coding.get("system")), str(coding.get("code")))
+    )
+
+
+def _past(value: Any, setting: Setting) -> When | str | None:
+    """The day of something that has happened: `future-date` for one that cannot have, None when there is none."""
+    day = when(value, setting.zone)
+    if day is None:
+        return None
+    if day.earliest > setting.today:
+        return "future-date"
+    return When(day.earliest, min(day.latest, setting.today))
+
+
+def why_not(resource: dict[str, Any]) -> WhyNot | None:
+    """Why an order is held or stopped, or a dose was not given, by the words of its reason."""
+    reason = first(resource, "statusReason", "reasonNotGiven", "statusReasonCodeableConcept", "reasonNotTaken")
+    if reason is None:
+        return None
+    words = " ".join([*(text for each in _list(reason) for text in _texts(each)), _notes(resource)])
+    return next((why for why, pattern in _REASONS if pattern.search(words)), WhyNot.OTHER)
+
+
+def _concepts(reasons: Any, terminology: Terminology) -> tuple[Concept, ...]:
+    """The conditions that an order names as its reason."""
+    found: list[Concept] = []
+    for reason in _list(reasons):
+        concept = reason.get("concept", reason) if isinstance(reason, dict) else {}
+        codings = concept.get("coding") if isinstance(concept, dict) else None
+        for coding in _list(codings):
+            if isinstance(coding, dict):
+                coded = terminology.find(str(coding.get("system")), str(coding.get("code")))
+                found += [each.concept for each in coded if each.concept.kind == "condition"]
+        for text in _texts(concept):
+            found += [Concept("condition", name) for name in terminology.conditions_in_text(text)]
+    return tuple(dict.fromkeys(found))
+
+
+def _inpatient(resource: dict[str, Any]) -> bool:
+    return any(
+        isinstance(coding, dict) and coding.get("code") == "inpatient"
+        for category in _list(resource.get("category"))
+        if isinstance(category, dict)
+        for coding in _list(category.get("coding"))
+    )
+
+
+def _notes(resource: dict[str, Any]) -> str:
+    notes = [each.get("text") if isinstance(each, dict) else each for each in _list(resource.get("note"))]
+    return " ".join(each for each in notes if isinstance(each, str))
+
+
+def _references(value: Any) -> tuple[str, ...]:
+    return tuple(
+        "/".join(each["reference"].split("/_history")[0].split("/")[-2:])
+        for each in _list(value)
+        if isinstance(each, dict) and isinstance(each.get("reference"), str)
+    )
+
+
+def _texts(concept: Any) -> list[str]:
+    if not isinstance(concept, dict):
+        return []
+    found = [concept.get("text")]
+    found += [each.get("display") for each in _list(concept.get("coding")) if isinstance(each, dict)]
+    return [each for each in found if isinstance(each, str) and each]
+
+
+def _list(value: Any) -> list[Any]:
+    """A list, a lone object taken as a list of one (the official sandbox sends objects where FHIR has lists)."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]

@@ -1,0 +1,285 @@
+"""Problems, procedures, family history, plans and the person: findings of any FHIR version."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from cards.record import (
+    ClinicalStatus,
+    Dose,
+    Medicine,
+    Patient,
+    Planned,
+    Problem,
+    Procedure,
+    Relative,
+    Route,
+    Source,
+    Unreadable,
+)
+from cards.terminology import Concept
+from service.fhir.dates import first, period_end_or_start, when
+from service.fhir.setting import Setting
+
+_NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.I)
+_NAMES_INJECTION = re.compile(r"\binjection|\binj\b", re.I)
+_NAMES_FOLATE = re.compile(r"folate|folic", re.I)
+_CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
+_NOT_PRESENT = frozenset({"refuted", "entered-in-error"})
+_UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
+_STATUSES = {status.value: status for status in ClinicalStatus}
+
+_DONE = frozenset({"completed", "in-progress", "preparation"})
+_BOOKED = frozenset({"booked", "pending", "arrived", "checked-in"})
+_ORDERED = frozenset({"active", "on-hold", "requested", "accepted", "in-progress"})
+# Meanings of the B12 injection procedures that tell a dose that was given.
+_GIVEN = frozenset({"injection", "administration"})
+_INJECTED = Medicine(("cobalamin",), form_route=Route.INTRAMUSCULAR)
+
+
+def patient(resource: dict[str, Any], setting: Setting) -> Patient:
+    """The person, without name or identifier."""
+    deceased = resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime"))
+    return Patient(
+        born=when(resource.get("birthDate"), setting.zone),
+        deceased=deceased or resource.get("deceased") is True,
+        left=resource.get("active") is False,
+    )
+
+
+def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
+    """A condition that rules know; None for one they do not, or that was refuted or entered in error."""
+    verification = _code(resource.get("verificationStatus"))
+    if verification in _NOT_PRESENT:
+        return None
+    concepts, by_text = _concepts(resource.get("code"), setting)
+    if not concepts:
+        return None
+    status = _STATUSES.get(_code(resource.get("clinicalStatus")) or "")
+    ended = when(
+        first(resource, "abatementDateTime") or period_end_or_start(resource.get("abatementPeriod")), setting.zone
+    )
+    if status is None and resource.get("abatementBoolean") is True:
+        status = ClinicalStatus.RESOLVED
+    period = resource.get("onsetPeriod")
+    began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
+    return Problem(
+        concepts=concepts,
+        status=status,
+        certain=verification not in _UNCERTAIN,
+        began=when(began, setting.zone),
+        recorded=when(first(resource, "recordedDate", "assertedDate", "dateRecorded"), setting.zone),
+        ended=ended,
+        names_b12=bool(_NAMES_B12.search(_all_words(resource))),
+        by_text=by_text,
+    )
+
+
+def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | Unreadable | None:
+    """A procedure that rules know; one that injects B12 is a dose."""
+    status = resource.get("status")
+    if status not in _DONE and status is not None:
+        return None
+    code = first(resource, "code", "type")
+    concepts = _coded(code, "procedure", setting)
+    words = _texts(code)
+    if not concepts:
+        concepts = _in_words(words, setting)
+    if not concepts:
+        return None
+    said = first(resource, "performedDateTime", "occurrenceDateTime") or period_end_or_start(
+        first(resource, "performedPeriod", "occurrencePeriod")
+    )
+    day = when(said, setting.zone)
+    injection = next((each for each in concepts if each.name == "b12_injection"), None)
+    if injection:
+        if injection.meaning not in _GIVEN or status not in ("completed", None):
+            return None
+        if day is None or day.earliest > setting.today:
+            return Unreadable("cobalamin", None, "no-date" if said is None else "impossible-date")
+        return Dose(_INJECTED, day, None, Route.INTRAMUSCULAR, None, Source.PROCEDURES)
+    length = _CENTIMETRES.search(" ".join([*words, *_notes(resource)]))
+    return Procedure(
+        concepts,
+        day,
+        active=status in ("in-progress", "preparation"),
+        length_cm=Decimal(length[1]) if length else None,
+    )
+
+
+def relative(resource: dict[str, Any], setting: Setting) -> Relative | None:
+    """Conditions of a family member that rules know."""
+    if resource.get("status") == "entered-in-error":
+        return None
+    conditions = resource.get("condition")
+    concepts = [
+        concept
+        for each in (conditions if isinstance(conditions, list) else [])
+        if isinstance(each, dict)
+        for concept in _concepts(each.get("code"), setting)[0]
+    ]
+    return Relative(tuple(concepts)) if concepts else None
+
+
+def service(resource: dict[str, Any], setting: Setting) -> Planned | None:
+    """A service that is ordered and not yet done."""
+    status = resource.get("status")
+    if status not in _ORDERED and status is not None:
+        return None
+    code = resource.get("code")
+    return _planned(
+        resource,
+        Source.TESTS,
+        code,
+        first(resource, "occurrenceDateTime", "scheduledDateTime")
+        or period_end_or_start(first(resource, "occurrencePeriod", "scheduledPeriod")),
+        setting,
+    )
+
+
+def appointment(resource: dict[str, Any], setting: Setting) -> Planned | None:
+    """A booked appointment."""
+    if resource.get("status") not in _BOOKED:
+        return None
+    service_type = first(resource, "serviceType", "type")
+    kind = service_type[0] if isinstance(service_type, list) and service_type else service_type
+    return _planned(resource, Source.APPOINTMENTS, kind, resource.get("start"), setting)
+
+
+def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, setting: Setting) -> Planned:
+    words = " ".join([*_texts(code), *_reasons(resource), *_notes(resource)])
+    concepts = [*_coded(code, "lab", setting), *_coded(code, "procedure", setting)]
+    concepts += [Concept("condition", name) for name in setting.terminology.conditions_in_text(words)]
+    return Planned(
+        source,
+        concepts=tuple(concepts),
+        names_b12=bool(_NAMES_B12.search(words)),
+        names_injection=bool(_NAMES_INJECTION.search(words)),
+        days=when(start, setting.zone),
+        authored=when(first(resource, "authoredOn", "orderedOn", "created"), setting.zone),
+    )
+
+
+# --- concepts ----------------------------------------------------------------------------------------------------
+
+
+def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
+    """The conditions of a code, else of its words; and whether it was the words.
+
+    A code that also says other things (decision 13 of the clinical rules) counts as the concept when its display or
+    the text names it; E53.8 whose text says folate is folate deficiency.
+    """
+    coded = _coded(code, "condition", setting)
+    words = _texts(code)
+    if not coded:
+        named = _in_text(words, setting)
+        return tuple(Concept("condition", name) for name in named), bool(named)
+    if all(each.specific for each in coded):
+        return coded, False
+    meant = set(_in_text(words, setting))
+    if _NAMES_FOLATE.search(" ".join(words)) and "folate_deficiency" in meant and not meant & _B12_DEFICIENCY:
+        coded = tuple(each for each in coded if each.name == "folate_deficiency")
+    return tuple(_named(each, meant) for each in coded), False
+
+
+_B12_DEFICIENCY = frozenset({"b12_deficiency_nonanemic_or_unspecified", "b12_deficiency_anemia"})
+
+
+def _named(concept: Concept, named: set[str]) -> Concept:
+    """A concept of an unspecific code made specific by words that name it; `total gastrectomy` says its extent too."""
+    if concept.specific or concept.name not in named:
+        return concept
+    return replace(concept, specific=True)
+
+
+def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
+    if not isinstance(code, dict):
+        return ()
+    codings = code.get("coding")
+    found: list[Concept] = []
+    for coding in codings if isinstance(codings, list) else [codings]:
+        if isinstance(coding, dict):
+            coded = setting.terminology.find(str(coding.get("system")), str(coding.get("code")))
+            found += [each.concept for each in coded if each.concept.kind == kind]
+    return tuple(dict.fromkeys(found))
+
+
+def _in_text(words: list[str], setting: Setting) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for text in words for name in setting.terminology.conditions_in_text(text)))
+
+
+_TOTAL = re.compile(r"\b(?:total|complete|completion)\b", re.I)
+_SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.I)
+
+
+def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
+    """Procedures by their words, with the extent that the words tell."""
+    found = []
+    for text in words:
+        for name in setting.terminology.procedures_in_text(text):
+            if name == "hospice_regime":
+                found.append(Concept("condition", "hospice_care"))
+                continue
+            meaning = None
+            if name == "gastrectomy":
+                meaning = "total" if _TOTAL.search(text) else "unspecified"
+            elif name == "ileal_resection":
+                meaning = "unknown_length"
+            elif name == "bariatric":
+                smaller = _SLEEVE_OR_BAND.search(text)
+                meaning = smaller[1].lower() if smaller else "bypass" if "bypass" in text.lower() else "unspecified"
+            elif name == "b12_injection":
+                meaning = "injection"
+            found.append(Concept("procedure", name, meaning))
+    return tuple(dict.fromkeys(found))
+
+
+def _code(value: Any) -> str | None:
+    """A status: a code, or the first code of a CodeableConcept."""
+    if isinstance(value, str):
+        return value
+    codings = value.get("coding") if isinstance(value, dict) else None
+    for coding in codings if isinstance(codings, list) else []:
+        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+            return str(coding["code"])
+    return None
+
+
+def _texts(concept: Any) -> list[str]:
+    if not isinstance(concept, dict):
+        return []
+    codings = concept.get("coding")
+    found = [concept.get("text")]
+    found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
+    return [each for each in found if isinstance(each, str) and each]
+
+
+def _notes(resource: dict[str, Any]) -> list[str]:
+    notes = resource.get("note")
+    found = [
+        each.get("text") if isinstance(each, dict) else each for each in (notes if isinstance(notes, list) else [notes])
+    ]
+    found += [resource.get("description"), resource.get("comment")]
+    return [each for each in found if isinstance(each, str)]
+
+
+def _reasons(resource: dict[str, Any]) -> list[str]:
+    reasons = first(resource, "reasonCode", "reason", "reasonCodeableConcept")
+    return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in _texts(each)]
+
+
+def _all_words(resource: dict[str, Any]) -> str:
+    """What a condition says of its cause: code, notes, evidence and the due-to extension."""
+    found = [*_texts(resource.get("code")), *_notes(resource)]
+    evidence = resource.get("evidence")
+    for each in evidence if isinstance(evidence, list) else []:
+        codes = first(each, "code", "concept") if isinstance(each, dict) else None
+        found += [text for code in (codes if isinstance(codes, list) else [codes]) for text in _texts(code)]
+    extensions = resource.get("extension")
+    for each in extensions if isinstance(extensions, list) else []:
+        if isinstance(each, dict) and "due" in str(each.get("url")).lower():
+            found += _texts(each.get("valueCodeableConcept"))
+    return " ".join(found)

@@ -1,0 +1,221 @@
+"""Laboratory results: Observations of any FHIR version, in canonical units, or the reason why one cannot be read."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from cards.record import Comparator, Flag, LabResult, Unreadable, When
+from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
+from service.fhir.dates import first, period_end_or_start, when
+from service.fhir.setting import Setting
+
+_VALID = frozenset({"final", "amended", "corrected"})
+_FLAGS = {
+    **dict.fromkeys(("L", "LL", "<", "LU"), Flag.LOW),
+    "N": Flag.NORMAL,
+    **dict.fromkeys(("H", "HH", ">", "HU"), Flag.HIGH),
+}
+_FLAG_WORDS = {"low": Flag.LOW, "critically low": Flag.LOW, "normal": Flag.NORMAL, "high": Flag.HIGH}
+_SIGNS = {"POS": True, "NEG": False, "DET": True, "ND": False}
+_POSITIVE = re.compile(r"^\s*(?:weakly? |strongly? )?(?:positive|detected|present|reactive)\b", re.I)
+_NEGATIVE = re.compile(r"^\s*(?:negative|not detected|absent|none detected|non-?reactive)\b", re.I)
+_QUANTITY_IN_WORDS = re.compile(r"^\s*(<=?|>=?|less than|greater than)?\s*(\d+(?:\.\d+)?)\s*([^\s\d].*)?$", re.I)
+_COMPARATORS = {
+    "<": Comparator.BELOW,
+    "<=": Comparator.BELOW,
+    "less than": Comparator.BELOW,
+    ">": Comparator.ABOVE,
+    ">=": Comparator.ABOVE,
+    "greater than": Comparator.ABOVE,
+}
+# How units are written on a card, by their plain spelling: never the sender's own characters.
+_LABELS = {
+    "ng/l": "ng/L", "pg/ml": "pg/mL", "pmol/l": "pmol/L", "ng/ml": "ng/mL", "ug/l": "ug/L", "umol/l": "umol/L",
+    "nmol/l": "nmol/L", "nmol/ml": "nmol/mL", "mg/l": "mg/L", "g/l": "g/L", "g/dl": "g/dL", "fl": "fL", "um3": "fL",
+    "mmol/l": "mmol/L", "meq/l": "mEq/L",
+}  # fmt: skip
+
+
+def results(resource: dict[str, Any], setting: Setting) -> list[LabResult | Unreadable]:
+    """The results of an Observation and its components that rules know."""
+    if resource.get("status") not in _VALID and resource.get("status") is not None:
+        return []
+    found = []
+    concept = _concept(resource.get("code"), setting)
+    components = resource.get("component")
+    if concept is None and not components:
+        return []
+    said = first(resource, "effectiveDateTime", "effectiveInstant") or period_end_or_start(
+        resource.get("effectivePeriod")
+    )
+    said = said or first(resource, "issued", "appliesDateTime")
+    if concept and (result := _result(concept, resource, said, setting)):
+        found.append(result)
+    for component in components if isinstance(components, list) else []:
+        if isinstance(component, dict) and (part := _concept(component.get("code"), setting)):
+            if result := _result(part, component, said, setting):
+                found.append(result)
+    return found
+
+
+def _concept(code: Any, setting: Setting) -> str | None:
+    """The laboratory concept of a code; words count only when no coding is known to any value set."""
+    if not isinstance(code, dict):
+        return None
+    codings = code.get("coding")
+    find = setting.terminology.find
+    texts = [code.get("text")]
+    for coding in codings if isinstance(codings, list) else [codings]:
+        if not isinstance(coding, dict):
+            continue
+        system = str(coding.get("system"))
+        coded = find(system, str(coding.get("code")))
+        if coded:
+            return coded[0].concept.name if coded[0].concept.kind == "lab" else None
+        if system == "http://loinc.org":
+            # LOINC says exactly what it is: not one of ours.
+            return None
+        texts.append(coding.get("display"))
+    for text in texts:
+        if isinstance(text, str) and (names := setting.terminology.labs_in_text(text)):
+            return names[0]
+    return None
+
+
+def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> LabResult | Unreadable | None:
+    if not is_numeric(concept):
+        return _qualitative(concept, part, said, setting)
+    value, unit, comparator = _quantity(part)
+    if value is None:
+        return None
+    day = _day(said, setting)
+    if isinstance(day, str):
+        return Unreadable(concept, None, day)
+    if not unit and concept != "inr":
+        return Unreadable(concept, day, "unit-missing")
+    try:
+        canonical = to_canonical(concept, value, unit)
+    except UnknownUnit:
+        return Unreadable(concept, day, "unknown-unit")
+    if comparator is None and implausible(concept, canonical):
+        return Unreadable(concept, day, "implausible-value")
+    label = _LABELS.get(unit.strip().lower().replace(" ", ""), "")
+    return LabResult(
+        concept,
+        day,
+        canonical,
+        comparator,
+        _flag(part) or _range_flag(part, value, unit),
+        reported=f"{comparator or ''}{value:f} {label}".strip(),
+    )
+
+
+def _qualitative(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> LabResult | Unreadable | None:
+    """A result that is yes or no, such as an antibody."""
+    words = [part.get("valueString")]
+    value = part.get("valueCodeableConcept")
+    if isinstance(value, dict):
+        codings = value.get("coding")
+        words += [value.get("text")]
+        words += [
+            each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)
+        ]
+    for code in _interpretations(part):
+        if code in _SIGNS:
+            words.append("positive" if _SIGNS[code] else "negative")
+    for word in words:
+        if not isinstance(word, str):
+            continue
+        positive = True if _POSITIVE.search(word) else False if _NEGATIVE.search(word) else None
+        if positive is not None:
+            day = _day(said, setting)
+            if isinstance(day, str):
+                return Unreadable(concept, None, day)
+            return LabResult(concept, day, positive=positive, reported="positive" if positive else "negative")
+    return None
+
+
+def _day(said: Any, setting: Setting) -> When | str:
+    """The day of a result, or why there is none."""
+    if said is None:
+        return "no-date"
+    day = when(said, setting.zone)
+    if day is None:
+        return "impossible-date"
+    if day.earliest > setting.today:
+        return "future-date"
+    return When(day.earliest, min(day.latest, setting.today))
+
+
+def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | None]:
+    """Value, unit (the code before the words) and comparator of a result, from a quantity or from words."""
+    quantity = part.get("valueQuantity")
+    if isinstance(quantity, dict):
+        value = _number(quantity.get("value"))
+        units = [quantity.get("code"), quantity.get("unit")]
+        unit = next((each for each in units if isinstance(each, str) and each), "")
+        return value, unit, _COMPARATORS.get(str(quantity.get("comparator")))
+    for name in ("valueString", "valueInteger", "valueDecimal"):
+        words = part.get(name)
+        if isinstance(words, int | float) and not isinstance(words, bool):
+            return _number(words), "", None
+        if isinstance(words, str) and (match := _QUANTITY_IN_WORDS.match(words)):
+            comparator = _COMPARATORS.get((match[1] or "").lower())
+            return Decimal(match[2]), (match[3] or "").strip(), comparator
+    return None, "", None
+
+
+def _interpretations(part: dict[str, Any]) -> list[str]:
+    found = []
+    said = part.get("interpretation")
+    for each in said if isinstance(said, list) else [said]:
+        if not isinstance(each, dict):
+            continue
+        codings = each.get("coding")
+        found += [c.get("code") for c in (codings if isinstance(codings, list) else []) if isinstance(c, dict)]
+        found.append(each.get("text"))
+    return [each for each in found if isinstance(each, str)]
+
+
+def _flag(part: dict[str, Any]) -> Flag | None:
+    """The laboratory's own interpretation."""
+    for each in _interpretations(part):
+        flag = _FLAGS.get(each.upper()) or _FLAG_WORDS.get(each.lower())
+        if flag:
+            return flag
+    return None
+
+
+def _range_flag(part: dict[str, Any], value: Decimal, unit: str) -> Flag | None:
+    """The value against its reference range, when both are in one unit."""
+    ranges = part.get("referenceRange")
+    span = ranges[0] if isinstance(ranges, list) and ranges else ranges
+    if not isinstance(span, dict):
+        return None
+    low, high = _bound(span.get("low"), unit), _bound(span.get("high"), unit)
+    if low is not None and value < low:
+        return Flag.LOW
+    if high is not None and value > high:
+        return Flag.HIGH
+    return Flag.NORMAL if low is not None else None
+
+
+def _bound(quantity: Any, unit: str) -> Decimal | None:
+    if not isinstance(quantity, dict):
+        return None
+    own = [each for each in (quantity.get("code"), quantity.get("unit")) if isinstance(each, str) and each]
+    if own and unit.lower() not in [each.lower() for each in own]:
+        return None
+    return _number(quantity.get("value"))
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -1,0 +1,154 @@
+"""Prefetch: the templates that discovery publishes, generated from what rules need, and what became of each key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from cards.record import Source, Supplied
+from cards.rule import Rule
+from cards.terminology import Terminology
+
+
+class Received(NamedTuple):
+    """What one key brought: its state, and the resources in it, which may be anything that JSON allows."""
+
+    state: Supplied
+    resources: list[Any]
+
+
+NOTHING_RECEIVED = Received(Supplied.MISSING, [])
+PATIENT_TEMPLATE = "Patient/{{context.patientId}}"
+
+
+class Search(NamedTuple):
+    """A template: resource type, the search parameter that sorts newest first, and the page size."""
+
+    resource: str
+    sort: str
+    page: int
+
+
+# The public contract (keys, types and sort parameters never change); Patient is a read, all others are searches.
+SEARCHES = {
+    Source.PROBLEMS: Search("Condition", "-recorded-date", 200),
+    Source.MEDICATIONS: Search("MedicationRequest", "-authoredon", 200),
+    Source.DOSES: Search("MedicationAdministration", "-effective-time", 200),
+    Source.STATEMENTS: Search("MedicationStatement", "-effective", 100),
+    Source.DISPENSES: Search("MedicationDispense", "-whenhandedover", 100),
+    Source.LABS: Search("Observation", "-date", 200),
+    Source.PROCEDURES: Search("Procedure", "-date", 200),
+    Source.ALLERGIES: Search("AllergyIntolerance", "-date", 100),
+    Source.FAMILY: Search("FamilyMemberHistory", "-date", 100),
+    Source.TESTS: Search("ServiceRequest", "-authored", 100),
+    Source.APPOINTMENTS: Search("Appointment", "-date", 50),
+    Source.CLAIMS: Search("ExplanationOfBenefit", "-created", 100),
+}
+# Claims are a record of injections in the United States only.
+_ONLY_IN = {Source.CLAIMS: "us"}
+_LAB_SYSTEMS = ("LOINC", "SNOMED")
+
+
+def templates(rules: Iterable[Rule], terminology: Terminology) -> dict[str, str]:
+    """The prefetch templates of the `rules` of one hook, by their public keys."""
+    rules = tuple(rules)
+    wanted = {source for rule in rules for source in rule.sources}
+    profiles = {rule.limits.profile for rule in rules}
+    result = {}
+    for source in Source:
+        if source not in wanted or (source in _ONLY_IN and _ONLY_IN[source] not in profiles):
+            continue
+        if source is Source.PATIENT:
+            result[source.value] = PATIENT_TEMPLATE
+            continue
+        search = SEARCHES[source]
+        codes = f"&code={_codes(rules, terminology)}" if source is Source.LABS else ""
+        result[source.value] = (
+            f"{search.resource}?patient={{{{context.patientId}}}}{codes}&_sort={search.sort}&_count={search.page}"
+        )
+    return result
+
+
+def _codes(rules: Iterable[Rule], terminology: Terminology) -> str:
+    """The laboratory codes of all results that the rules read."""
+    concepts = {
+        concept
+        for rule in rules
+        for need in (*rule.needs, *rule.uses)
+        if need.source is Source.LABS
+        for concept in need.of
+    }
+    return ",".join(
+        f"{terminology.uri(system)}|{code}"
+        for concept in sorted(concepts)
+        for system in _LAB_SYSTEMS
+        for code in terminology.codes_of(concept, system)
+    )
+
+
+def received(prefetch: Mapping[str, Any] | None, sources: Iterable[Source]) -> dict[Source, Received]:
+    """What arrived under the keys of `sources`.
+
+    An absent key is missing; `null` and an empty Bundle say that nothing was found; an OperationOutcome says that
+    the EHR's query failed; a Bundle that announces more than it holds is truncated.
+    """
+    prefetch = prefetch or {}
+    return {
+        source: _read(prefetch[source.value], source) if source.value in prefetch else NOTHING_RECEIVED
+        for source in sources
+    }
+
+
+def _read(value: Any, source: Source) -> Received:
+    if value is None:
+        return Received(Supplied.NONE_FOUND, [])
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind == "OperationOutcome":
+        return Received(Supplied.FAILED, [])
+    if kind != "Bundle":
+        # One resource where a Bundle was asked for: taken as the answer.
+        return Received(Supplied.SUPPLIED, [value])
+    return _bundle(value, SEARCHES[source].page if source in SEARCHES else 1)
+
+
+def _bundle(bundle: dict[str, Any], page: int) -> Received:
+    entries = bundle.get("entry")
+    if entries is None:
+        entries = []
+    if not isinstance(entries, list):
+        return Received(Supplied.FAILED, [])
+    resources = []
+    matches = 0
+    failed = False
+    for entry in entries:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        search = entry.get("search") if isinstance(entry, dict) else None
+        if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
+            failed = failed or _is_error(resource)
+            continue
+        resources.append(resource)
+        matches += not (isinstance(search, dict) and search.get("mode") == "include")
+    if failed:
+        return Received(Supplied.FAILED, resources)
+    if _has_more(bundle, matches, page):
+        return Received(Supplied.TRUNCATED, resources)
+    return Received(Supplied.SUPPLIED if resources else Supplied.NONE_FOUND, resources)
+
+
+def _is_error(outcome: dict[str, Any]) -> bool:
+    """Whether an OperationOutcome inside a Bundle says more than a remark."""
+    issues = outcome.get("issue")
+    if not isinstance(issues, list) or not issues:
+        return True
+    return any(not isinstance(each, dict) or each.get("severity") != "information" for each in issues)
+
+
+def _has_more(bundle: dict[str, Any], matches: int, page: int) -> bool:
+    """Whether a search result holds only its first page."""
+    links = bundle.get("link")
+    if isinstance(links, list) and any(isinstance(each, dict) and each.get("relation") == "next" for each in links):
+        return True
+    total = bundle.get("total")
+    if isinstance(total, int) and not isinstance(total, bool):
+        return total > matches
+    return matches == page

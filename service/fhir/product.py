@@ -1,0 +1,234 @@
+"""Which drug a resource is about, in its four forms: codings, words, a contained or bundled Medication, a display."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from cards.dosing import COBALAMINS
+from cards.record import Medicine, Route, Strength
+from cards.strength import strengths_in
+from cards.terminology import Terminology
+from service.fhir.dates import first
+
+_INJECTION = re.compile(r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b", re.I)
+_ORAL = re.compile(r"tab(?:let)?s?\b|caps?(?:ule)?s?\b|\boral\b|chewable|lozenge|syrup|gumm(?:y|ies)|\bpills?\b", re.I)
+_SUBLINGUAL = re.compile(r"sub-?lingual", re.I)
+_NASAL = re.compile(r"nasal", re.I)
+_INFUSION = re.compile(r"infusion|intravenous", re.I)
+_MULTIVITAMIN = re.compile(r"multi-?\s?vit\w*|pre-?natal|pregnacare|vitamins?\s+(?:and|&)\s+minerals?", re.I)
+# A product coded as plain vitamin B12 whose words name another form is that form (RxNorm 11248 covers several).
+_FORMS = {
+    "hydroxocobalamin": re.compile(r"hydrox[oy]cobalamin|oh-?cbl", re.I),
+    "mecobalamin": re.compile(r"me(?:thyl)?cobalamin", re.I),
+    "cobamamide": re.compile(r"adenosylcobalamin|cobamamide", re.I),
+}
+_MASS = {"mg": Decimal(1000), "ug": Decimal(1), "mcg": Decimal(1), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
+NO_MEDICINE = Medicine(())
+
+
+class Products:
+    """Finds the medicine of a resource.
+
+    `bundled`: Medication resources that came beside it, by id. `unrecognised` counts drug codings that no value set
+    knows.
+    """
+
+    def __init__(self, terminology: Terminology, bundled: Mapping[str, dict[str, Any]]) -> None:
+        self._terminology = terminology
+        self._bundled = bundled
+        self.unrecognised = 0
+
+    def of(self, resource: dict[str, Any]) -> Medicine:
+        """The medicine of a request, administration, statement or dispense of any FHIR version."""
+        concept, product = self._concept(resource)
+        found = self._by_code(concept)
+        words = _words(concept, resource)
+        if found is None:
+            found = _by_words(words, self._terminology)
+        strengths = _ingredient_strengths(product, found, self._terminology)
+        if strengths:
+            return Medicine(
+                found.ingredients, found.by_text, {**found.strengths, **strengths}, found.form_route, found.multivitamin
+            )
+        return found
+
+    def _concept(self, resource: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The CodeableConcept of the drug, and the Medication resource that it stands in."""
+        concept = first(resource, "medicationCodeableConcept", "medication", "product")
+        reference = resource.get("medicationReference")
+        if isinstance(concept, dict) and ("concept" in concept or "reference" in concept):
+            # R5 CodeableReference; DSTU2 and STU3 have a plain Reference here in some resources.
+            reference = concept.get("reference") if isinstance(concept.get("reference"), dict) else concept
+            concept = concept.get("concept")
+        if isinstance(concept, dict) and concept:
+            return concept, {}
+        product = self._referenced(reference, resource)
+        code = product.get("code")
+        if isinstance(code, dict):
+            return code, product
+        display = reference.get("display") if isinstance(reference, dict) else None
+        return ({"text": display} if isinstance(display, str) else {}), product
+
+    def _referenced(self, reference: Any, resource: dict[str, Any]) -> dict[str, Any]:
+        target = reference.get("reference") if isinstance(reference, dict) else None
+        if not isinstance(target, str):
+            return {}
+        if target.startswith("#"):
+            contained = resource.get("contained")
+            for each in contained if isinstance(contained, list) else []:
+                if isinstance(each, dict) and each.get("id") == target[1:]:
+                    return each
+            return {}
+        return self._bundled.get(target) or self._bundled.get(target.split("/_history")[0].rsplit("/", 1)[-1]) or {}
+
+    def _by_code(self, concept: dict[str, Any]) -> Medicine | None:
+        codings = concept.get("coding")
+        coded = False
+        for coding in codings if isinstance(codings, list) else [codings]:
+            if not isinstance(coding, dict):
+                continue
+            code = coding.get("code")
+            coded = coded or isinstance(code, str)
+            found = self._terminology.find(str(coding.get("system")), str(code))
+            drugs = [each for each in found if each.concept.kind == "drug"]
+            if drugs:
+                names = tuple(each.concept.name for each in drugs)
+                return _known(names, drugs[0].display, _words(concept, {}), self._terminology)
+        self.unrecognised += coded
+        return None
+
+
+def medications(resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
+    """The Medication resources among others, by id and by the full address they came under."""
+    return {
+        each["id"]: each
+        for each in resources
+        if isinstance(each, dict) and each.get("resourceType") == "Medication" and isinstance(each.get("id"), str)
+    }
+
+
+def _words(concept: dict[str, Any], resource: dict[str, Any]) -> str:
+    """All that is said of the drug in words."""
+    found = [concept.get("text")]
+    codings = concept.get("coding")
+    found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
+    reference = resource.get("medicationReference")
+    if isinstance(reference, dict):
+        found.append(reference.get("display"))
+    return " | ".join(dict.fromkeys(each for each in found if isinstance(each, str) and each))
+
+
+@lru_cache(maxsize=8192)
+def _known(concepts: tuple[str, ...], display: str, words: str, terminology: Terminology) -> Medicine:
+    """A medicine by its code."""
+    ingredients = _ingredients(concepts, terminology)
+    if ingredients == ("cyanocobalamin",):
+        other = [form for form, pattern in _FORMS.items() if pattern.search(words)]
+        ingredients = (other[0],) if other else ingredients
+    named = f"{display} | {words}"
+    strengths = strengths_in(display, ingredients)
+    for name in words.split(" | "):
+        strengths = {**strengths_in(name, ingredients), **strengths}
+    return Medicine(ingredients, False, strengths, _form(named, ingredients), bool(_MULTIVITAMIN.search(named)))
+
+
+@lru_cache(maxsize=8192)
+def _by_words(words: str, terminology: Terminology) -> Medicine:
+    """A medicine by its words; none that we know when they name nothing."""
+    concepts = terminology.drugs_in_text(words) if words else ()
+    if not concepts:
+        return NO_MEDICINE
+    ingredients = _ingredients(concepts, terminology)
+    strengths: dict[str, Strength] = {}
+    for name in words.split(" | "):
+        strengths = {**strengths_in(name, ingredients), **strengths}
+    return Medicine(ingredients, True, strengths, _form(words, ingredients), bool(_MULTIVITAMIN.search(words)))
+
+
+def _ingredients(concepts: tuple[str, ...], terminology: Terminology) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for name in concepts for each in terminology.drug_ingredients(name)))
+
+
+def _form(words: str, ingredients: tuple[str, ...]) -> Route | None:
+    """How the product is given, by its form; hydroxocobalamin is an injection unless its words say otherwise."""
+    if _SUBLINGUAL.search(words):
+        return Route.SUBLINGUAL
+    if _NASAL.search(words):
+        return Route.NASAL
+    if _INJECTION.search(words):
+        return Route.INJECTION
+    if _ORAL.search(words):
+        return Route.ORAL
+    if _INFUSION.search(words):
+        return Route.INTRAVENOUS
+    return Route.INJECTION if ingredients[:1] == ("hydroxocobalamin",) else None
+
+
+def _ingredient_strengths(product: dict[str, Any], medicine: Medicine, terminology: Terminology) -> dict[str, Strength]:
+    """Strengths that a Medication resource states for its ingredients."""
+    found = {}
+    listed = product.get("ingredient")
+    items = listed if isinstance(listed, list) else []
+    for item in items:
+        if not isinstance(item, dict):
+            continue
+        strength = _ratio(first(item, "strength", "strengthRatio", "strengthQuantity", "amount"))
+        if strength is None:
+            continue
+        for name in _item_ingredients(item, medicine, terminology, len(items)):
+            found[name] = strength
+    return found
+
+
+def _item_ingredients(
+    item: dict[str, Any], medicine: Medicine, terminology: Terminology, items: int
+) -> tuple[str, ...]:
+    concept = first(item, "itemCodeableConcept", "item")
+    concept = concept.get("concept", concept) if isinstance(concept, dict) else {}
+    names: list[str] = []
+    codings = concept.get("coding")
+    for coding in codings if isinstance(codings, list) else []:
+        if isinstance(coding, dict):
+            found = terminology.find(str(coding.get("system")), str(coding.get("code")))
+            names += [each.concept.name for each in found if each.concept.kind == "drug"]
+    if not names:
+        names += terminology.drugs_in_text(_words(concept, {}))
+    wanted = tuple(each for each in _ingredients(tuple(names), terminology) if each in medicine.ingredients)
+    if wanted or items > 1 or names:
+        return wanted
+    # One ingredient without a name that we know, in a product that we know: it is that one.
+    return tuple(each for each in medicine.ingredients if each in COBALAMINS or len(medicine.ingredients) == 1)
+
+
+def _ratio(value: Any) -> Strength | None:
+    if not isinstance(value, dict):
+        return None
+    numerator = value.get("numerator", value)
+    denominator = value.get("denominator")
+    mcg = _mass(numerator)
+    if mcg is None:
+        return None
+    if isinstance(denominator, dict) and str(first(denominator, "code", "unit")).lower() in ("ml", "millilitre"):
+        volume = _decimal(denominator.get("value")) or Decimal(1)
+        return Strength(mcg, volume) if volume > 0 else None
+    units = _decimal(denominator.get("value")) if isinstance(denominator, dict) else None
+    return Strength(mcg / units) if units else Strength(mcg)
+
+
+def _mass(quantity: Any) -> Decimal | None:
+    if not isinstance(quantity, dict):
+        return None
+    value = _decimal(quantity.get("value"))
+    unit = _MASS.get(str(first(quantity, "code", "unit")).lower())
+    return value * unit if value is not None and unit else None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    number = Decimal(str(value))
+    return number if number.is_finite() else None

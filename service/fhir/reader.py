@@ -1,0 +1,258 @@
+"""FHIR JSON of any version becomes a PatientRecord; what cannot be read costs itself and is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cards.record import (
+    NOT_SUPPLIED,
+    Course,
+    Dispensed,
+    Dose,
+    LabResult,
+    NotGiven,
+    Order,
+    Patient,
+    PatientRecord,
+    Planned,
+    Problem,
+    Procedure,
+    Relative,
+    Source,
+    SourceState,
+    Supplied,
+    Unreadable,
+)
+from cards.terminology import Terminology
+from service.fhir import courses, findings, labs
+from service.fhir.dates import day, first
+from service.fhir.prefetch import Received
+from service.fhir.product import Products, medications
+from service.fhir.setting import Setting
+
+_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
+# The types that a key may hold, of any FHIR version; others are not what was asked for.
+_TYPES: dict[Source, frozenset[str]] = {
+    Source.PATIENT: frozenset({"Patient"}),
+    Source.PROBLEMS: frozenset({"Condition"}),
+    Source.MEDICATIONS: _ORDERS,
+    Source.DOSES: frozenset({"MedicationAdministration"}),
+    Source.STATEMENTS: frozenset({"MedicationStatement", "MedicationUsage"}),
+    Source.DISPENSES: frozenset({"MedicationDispense"}),
+    Source.LABS: frozenset({"Observation"}),
+    Source.PROCEDURES: frozenset({"Procedure"}),
+    Source.FAMILY: frozenset({"FamilyMemberHistory"}),
+    Source.TESTS: frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"}),
+    Source.APPOINTMENTS: frozenset({"Appointment"}),
+    Source.CLAIMS: frozenset({"ExplanationOfBenefit"}),
+}
+# The date by which each list is sorted newest first.
+_SORTED_BY: dict[Source, tuple[str, ...]] = {
+    Source.PROBLEMS: ("recordedDate", "assertedDate", "dateRecorded", "onsetDateTime"),
+    Source.MEDICATIONS: ("authoredOn", "dateWritten"),
+    Source.DOSES: ("effectiveDateTime", "effectiveTimeDateTime", "occurenceDateTime"),
+    Source.STATEMENTS: ("effectiveDateTime", "dateAsserted"),
+    Source.DISPENSES: ("whenHandedOver",),
+    Source.LABS: ("effectiveDateTime", "issued"),
+    Source.PROCEDURES: ("performedDateTime", "occurrenceDateTime"),
+    Source.TESTS: ("authoredOn",),
+    Source.CLAIMS: ("created",),
+}
+_CANNOT_BE_READ = Unreadable(None, None, "unreadable")
+Fact = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """The drafts of this patient: as orders, and as the EHR's own JSON by reference.
+
+    `r4`: no draft has the shape of DSTU2, STU3 or R5, so that new R4 resources fit.
+    """
+
+    orders: tuple[Order, ...] = ()
+    resources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    r4: bool = True
+    unrecognised_codes: int = 0
+
+
+class Reader:
+    """Reads drafts and prefetched resources. Holds no state between calls."""
+
+    def __init__(self, terminology: Terminology, zone: ZoneInfo) -> None:
+        self._terminology = terminology
+        self._zone = zone
+
+    def drafts(self, bundle: Any, patient_id: str, selections: Any, today: date) -> Drafts:
+        """The medicine orders of `draftOrders`; other types, other patients' and erroneous entries are left out.
+
+        `selections` are `Type/id` strings; without any, every draft counts as selected.
+        """
+        entries = bundle.get("entry") if isinstance(bundle, dict) else None
+        resources = [each.get("resource") for each in _list(entries) if isinstance(each, dict)]
+        setting = Setting(self._terminology, self._zone, today)
+        products = Products(self._terminology, _bundled(entries, resources))
+        chosen = {each for each in _list(selections) if isinstance(each, str)}
+        orders, originals, r4 = [], {}, True
+        for position, resource in enumerate(resources):
+            if not isinstance(resource, dict) or resource.get("resourceType") not in _ORDERS:
+                continue
+            if not _is_of(patient_id, resource):
+                continue
+            reference = courses.reference_of(resource, position)
+            try:
+                order = courses.order(resource, position, products, setting, selected=not chosen or reference in chosen)
+            except _FAULTS:
+                continue
+            if order:
+                orders.append(order)
+                originals[reference] = resource
+                r4 = r4 and _is_r4(resource)
+        return Drafts(tuple(orders), originals, r4, products.unrecognised)
+
+    def record(
+        self, drafts: Drafts, received: Mapping[Source, Received], patient_id: str, today: date
+    ) -> PatientRecord:
+        """The patient, from the sources in `received` and no others."""
+        setting = Setting(self._terminology, self._zone, today)
+        # A Medication may stand beside the orders in any of the Bundles.
+        beside = [each for found in received.values() for each in found.resources]
+        products = Products(self._terminology, medications(beside))
+        readers = _readers(products, setting)
+        facts: dict[type, list[Fact]] = {}
+        states = {}
+        for source, (supplied, resources) in received.items():
+            unreadable = []
+            types, read = _TYPES.get(source, frozenset()), readers.get(source)
+            for resource in resources:
+                if not isinstance(resource, dict):
+                    unreadable.append(_CANNOT_BE_READ)
+                    continue
+                if read is None or resource.get("resourceType") not in types or not _is_of(patient_id, resource):
+                    continue
+                try:
+                    found = read(resource)
+                except _FAULTS:
+                    unreadable.append(_CANNOT_BE_READ)
+                    continue
+                for fact in found if isinstance(found, list) else (found,):
+                    if isinstance(fact, Unreadable):
+                        unreadable.append(fact)
+                    elif fact is not None:
+                        facts.setdefault(type(fact), []).append(fact)
+            states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
+        return _assemble(drafts, facts, states, drafts.unrecognised_codes + products.unrecognised)
+
+
+# What a resource of unforeseen shape can raise when it is read as what it should have been.
+_FAULTS = (
+    TypeError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+def _readers(products: Products, setting: Setting) -> dict[Source, Callable[[dict[str, Any]], Fact]]:
+    """How a resource of each source is read: one resource in; a fact, a list of facts, or nothing out."""
+    return {
+        Source.PATIENT: lambda resource: findings.patient(resource, setting),
+        Source.PROBLEMS: lambda resource: findings.problem(resource, setting),
+        Source.MEDICATIONS: lambda resource: courses.course(resource, products, setting),
+        Source.DOSES: lambda resource: courses.administration(resource, products, setting),
+        Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
+        Source.DISPENSES: lambda resource: courses.dispense(resource, products, setting),
+        Source.LABS: lambda resource: labs.results(resource, setting),
+        Source.PROCEDURES: lambda resource: findings.procedure(resource, setting),
+        Source.FAMILY: lambda resource: findings.relative(resource, setting),
+        Source.TESTS: lambda resource: findings.service(resource, setting),
+        Source.APPOINTMENTS: lambda resource: findings.appointment(resource, setting),
+        Source.CLAIMS: lambda resource: courses.claim(resource, setting),
+    }
+
+
+def _assemble(
+    drafts: Drafts, facts: Mapping[type, list[Fact]], states: Mapping[Source, SourceState], unrecognised: int
+) -> PatientRecord:
+    doses: list[Dose] = facts.get(Dose, [])
+    counted = tuple(dose for dose in doses if dose.amount or dose.source is not Source.DOSES)
+    patients: list[Patient] = facts.get(Patient, [])
+    return PatientRecord(
+        drafts=drafts.orders,
+        patient=patients[0] if patients else Patient(),
+        problems=_all(facts, Problem),
+        courses=_all(facts, Course),
+        doses=counted,
+        not_given=_all(facts, NotGiven),
+        doses_without_amount=tuple(dose for dose in doses if dose not in counted),
+        dispensed=_all(facts, Dispensed),
+        labs=_all(facts, LabResult),
+        procedures=_all(facts, Procedure),
+        family=_all(facts, Relative),
+        planned=_all(facts, Planned),
+        sources=states,
+        unrecognised_codes=unrecognised,
+    )
+
+
+def _all(facts: Mapping[type, list[Fact]], kind: type) -> tuple[Fact, ...]:
+    return tuple(facts.get(kind, ()))
+
+
+def _state(
+    source: Source, supplied: Supplied, resources: list[Any], unreadable: tuple[Unreadable, ...], zone: ZoneInfo
+) -> SourceState:
+    """How far the source is complete; a truncated list is complete back to the oldest date that it holds."""
+    if supplied is Supplied.MISSING:
+        return NOT_SUPPLIED
+    if supplied is not Supplied.TRUNCATED:
+        return SourceState(supplied, unreadable=unreadable)
+    names = _SORTED_BY.get(source, ())
+    days = [
+        found for each in resources if isinstance(each, dict) and (found := day(first(each, *names), zone)) is not None
+    ]
+    return SourceState(supplied, min(days, default=None), unreadable)
+
+
+def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
+    """Medication resources of the draft Bundle, by id and by full address."""
+    found = medications(resources)
+    for each in _list(entries):
+        if isinstance(each, dict) and isinstance(each.get("fullUrl"), str):
+            resource = each.get("resource")
+            if isinstance(resource, dict) and resource.get("resourceType") == "Medication":
+                found[each["fullUrl"]] = resource
+    return found
+
+
+def _is_of(patient_id: str, resource: dict[str, Any]) -> bool:
+    """Whether a resource is about this patient; one without a subject, or with an identifier alone, is."""
+    if resource.get("resourceType") == "Patient":
+        return resource.get("id") in (None, patient_id)
+    subject = first(resource, "subject", "patient")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    if not isinstance(reference, str) or reference.startswith(("urn:", "#")):
+        return True
+    return reference.split("/_history")[0].rsplit("/", 1)[-1] == patient_id
+
+
+def _is_r4(resource: dict[str, Any]) -> bool:
+    """Whether a draft has the shape of R4 or R4B."""
+    if resource.get("resourceType") != "MedicationRequest":
+        return False
+    if "medication" in resource or "dateWritten" in resource or "context" in resource:
+        return False
+    return not any(
+        isinstance(each, dict) and ("doseQuantity" in each or "doseRange" in each)
+        for each in _list(resource.get("dosageInstruction"))
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,315 @@
+"""A suggestion becomes a FHIR action: new resources are strict R4, an update is the EHR's own with one change made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from fhir.resources.R4B.medicationrequest import MedicationRequest
+from fhir.resources.R4B.medicationstatement import MedicationStatement
+from fhir.resources.R4B.servicerequest import ServiceRequest
+from fhir.resources.R4B.task import Task
+
+from cards.library import (
+    Action,
+    Change,
+    ChangeOrder,
+    CodedText,
+    CreateOrder,
+    CreateTask,
+    CreateTest,
+    DeleteDraft,
+    Library,
+    RecordElsewhere,
+    Regimen,
+    Step,
+)
+from cards.record import Course, Site
+from cards.rule import Profile
+from cards.terminology import Terminology
+
+UCUM = "http://unitsofmeasure.org"
+_UNIT_NAMES = {"d": "days", "wk": "weeks", "mo": "months"}
+# Validated models stand in for R4: the resources we create do not differ between R4 and R4B.
+_MODELS: dict[str, Any] = {
+    "MedicationRequest": MedicationRequest,
+    "MedicationStatement": MedicationStatement,
+    "ServiceRequest": ServiceRequest,
+    "Task": Task,
+}
+_GLUTEAL_SITES = frozenset({"buttock", "other_quadrant", "upper_outer_quadrant", "gluteal_unspecified"})
+_GLUTEAL_WORDS = re.compile(
+    r"(?:(?:upper[\s-]+outer[\s-]+quadrant|UOQ)\s+(?:of\s+)?(?:the\s+)?)?(?P<side>left\s+|right\s+)?"
+    r"(?:dorso-?gluteal(?:\s+(?:site|muscle|region))?|glut(?:eus|eal|e)s?(?:\s+(?:maximus|medius|site|muscle|region))?"
+    r"|buttocks?|bum|upper[\s-]+outer[\s-]+quadrant|UOQ)",
+    re.IGNORECASE,
+)
+_TEXTS = ("text", "patientInstruction")
+
+
+class CannotWrite(Exception):
+    """A suggestion that cannot be expressed as FHIR for this EHR or this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """For whom and in what setting an action is written.
+
+    `r4`: the drafts have the shape of R4 or R4B; `find`: the EHR's own JSON of an order, by its reference.
+    """
+
+    patient_id: str
+    today: date
+    r4: bool
+    find: Callable[[str], dict[str, Any] | None]
+    encounter_id: str | None = None
+    user_id: str | None = None
+
+
+class Writer:
+    """Writes the actions of suggestions in one profile."""
+
+    def __init__(self, library: Library, profile: Profile) -> None:
+        self._regimens = library.regimens
+        self._terminology = library.terminology
+        self._profile = profile
+        self._drug = library.regimens.orders["dose_today"].in_profile(profile).drug
+
+    def action(self, action: Action, description: str, about: Course | None, target: Target) -> dict[str, Any]:
+        """One action of a suggestion. Raises `CannotWrite` when it cannot be expressed for this EHR or order."""
+        if isinstance(action, DeleteDraft):
+            if about is None:
+                raise CannotWrite
+            return {"type": "delete", "description": description, "resourceId": about.reference}
+        if isinstance(action, ChangeOrder):
+            resource = target.find(about.reference) if about else None
+            if resource is None:
+                raise CannotWrite
+            return {
+                "type": "update",
+                "description": description,
+                "resource": self._changed(resource, action.change, target.today),
+            }
+        if not target.r4:
+            raise CannotWrite
+        resource = self._created(action, target)
+        # A new resource of ours is valid or it does not leave the service.
+        _MODELS[resource["resourceType"]].model_validate(resource)
+        return {"type": "create", "description": description, "resource": resource}
+
+    def _created(self, action: Action, target: Target) -> dict[str, Any]:
+        if isinstance(action, CreateOrder):
+            return self._order(self._regimens.orders[action.order].in_profile(self._profile), target)
+        if isinstance(action, CreateTest):
+            test = self._regimens.tests[action.test]
+            return {
+                "resourceType": "ServiceRequest",
+                "status": "draft",
+                "intent": "order",
+                "code": self._concept(test),
+                **_for_patient(target),
+                "authoredOn": target.today.isoformat(),
+            }
+        if isinstance(action, CreateTask):
+            return {
+                "resourceType": "Task",
+                "status": "requested",
+                "intent": "order",
+                "description": self._regimens.tasks[action.task].text,
+                "for": {"reference": f"Patient/{target.patient_id}"},
+                "authoredOn": target.today.isoformat(),
+            }
+        assert isinstance(action, RecordElsewhere)
+        return {
+            "resourceType": "MedicationStatement",
+            "status": "completed",
+            "medicationCodeableConcept": self._medication(self._drug),
+            "subject": {"reference": f"Patient/{target.patient_id}"},
+            "dateAsserted": target.today.isoformat(),
+            "note": [{"text": "B12 injection given elsewhere: enter the date it was given."}],
+        }
+
+    def _order(self, regimen: Regimen, target: Target) -> dict[str, Any]:
+        order = {
+            "resourceType": "MedicationRequest",
+            "status": "draft",
+            "intent": "order",
+            "medicationCodeableConcept": self._medication(regimen.drug),
+            **_for_patient(target),
+            "authoredOn": target.today.isoformat(),
+            "dosageInstruction": [
+                self._instruction(number, step, regimen, target.today)
+                for number, step in enumerate(regimen.steps, start=1)
+            ],
+        }
+        if target.user_id and target.user_id.startswith(("Practitioner/", "PractitionerRole/")):
+            order["requester"] = {"reference": target.user_id}
+        return order
+
+    def _instruction(self, number: int, step: Step, regimen: Regimen, today: date) -> dict[str, Any]:
+        route = self._regimens.routes["intramuscular"]
+        dose: dict[str, Any] = {"value": float(regimen.dose_mg), "unit": "mg", "system": UCUM, "code": "mg"}
+        if self._profile == "us":
+            dose = {"value": int(regimen.dose_mg * 1000), "unit": "mcg", "system": UCUM, "code": "ug"}
+        instruction: dict[str, Any] = {
+            "sequence": number,
+            "timing": {"event": [today.isoformat()]} if step.once else {"repeat": _repeat(step)},
+            "route": self._concept(route),
+            "doseAndRate": [{"doseQuantity": dose}],
+        }
+        if number == 1:
+            instruction["text"] = regimen.text
+        return instruction
+
+    def _medication(self, drug: str) -> dict[str, Any]:
+        coded = self._regimens.drugs[drug]
+        return {"coding": [self._coding(each) for each in coded.codes], "text": coded.name}
+
+    def _concept(self, coded: CodedText) -> dict[str, Any]:
+        codes = [*([coded.code] if coded.code else []), *coded.codes]
+        concept: dict[str, Any] = {"text": coded.text}
+        if codes:
+            concept["coding"] = [self._coding(each) for each in codes]
+        return concept
+
+    def _coding(self, system_and_code: tuple[str, str]) -> dict[str, str]:
+        system, code = system_and_code
+        uri = self._terminology.uri(system)
+        known = self._terminology.find(uri, code)
+        return {"system": uri, "code": code, **({"display": known[0].display} if known else {})}
+
+    # --- updates -----------------------------------------------------------------------------------------------
+
+    def _changed(self, resource: dict[str, Any], change: Change, today: date) -> dict[str, Any]:
+        instructions = resource.get("dosageInstruction")
+        if not isinstance(instructions, list) or not instructions:
+            raise CannotWrite
+        if change.site:
+            return self._with_site(resource, change.site)
+        if change.start:
+            return _with_start(resource, today + timedelta(days=1))
+        return self._with_interval(resource, str(change.interval))
+
+    def _with_site(self, resource: dict[str, Any], site: str) -> dict[str, Any]:
+        """The order with each gluteal site moved, in the coded site and in the words of the instruction."""
+        words = self._regimens.sites[site].text.lower()
+        moved = []
+        for instruction in resource["dosageInstruction"]:
+            if not isinstance(instruction, dict):
+                raise CannotWrite
+            copy = dict(instruction)
+            side = None
+            for name in ("site", "siteCodeableConcept"):
+                old = _site_of(copy.get(name), self._terminology)
+                if old and old.kind in _GLUTEAL_SITES:
+                    side = old.side
+                    copy[name] = self._site(site, side)
+            for name in _TEXTS:
+                if isinstance(copy.get(name), str):
+                    copy[name] = _moved_in_words(copy[name], words, self._terminology)
+            moved.append(copy)
+        changed = {**resource, "dosageInstruction": moved}
+        notes = resource.get("note")
+        if isinstance(notes, list):
+            changed["note"] = [
+                {**note, "text": _moved_in_words(note["text"], words, self._terminology)}
+                if isinstance(note, dict) and isinstance(note.get("text"), str)
+                else note
+                for note in notes
+            ]
+        if changed == resource:
+            raise CannotWrite
+        return changed
+
+    def _site(self, site: str, side: str | None) -> dict[str, Any]:
+        coded = self._regimens.sites[site]
+        sided = {"left": coded.left, "right": coded.right}.get(side or "")
+        concept = self._concept(coded)
+        if sided:
+            concept["coding"] = [self._coding(sided), *concept.get("coding", [])]
+            concept["text"] = f"{side} {coded.text.lower()}".capitalize()
+        return concept
+
+    def _with_interval(self, resource: dict[str, Any], regimen: str) -> dict[str, Any]:
+        """The order with its one instruction repeated as the regimen's last step says; all else as it was."""
+        instructions = resource["dosageInstruction"]
+        if len(instructions) != 1 or not isinstance(instructions[0], dict):
+            raise CannotWrite
+        instruction = instructions[0]
+        timing = instruction.get("timing")
+        repeat = timing.get("repeat") if isinstance(timing, dict) else None
+        # Words or a code beside the numbers would go on saying the old interval.
+        if not isinstance(timing, dict) or not isinstance(repeat, dict) or timing.get("code") or instruction.get("text"):
+            raise CannotWrite
+        step = self._regimens.orders[regimen].in_profile(self._profile).steps[-1]
+        kept = {name: value for name, value in repeat.items() if name not in ("periodMax", "frequencyMax")}
+        return {
+            **resource,
+            "dosageInstruction": [{**instruction, "timing": {**timing, "repeat": {**kept, **_repeat(step)}}}],
+        }
+
+
+def _for_patient(target: Target) -> dict[str, Any]:
+    members: dict[str, Any] = {"subject": {"reference": f"Patient/{target.patient_id}"}}
+    if target.encounter_id:
+        members["encounter"] = {"reference": f"Encounter/{target.encounter_id}"}
+    return members
+
+
+def _repeat(step: Step) -> dict[str, Any]:
+    repeat: dict[str, Any] = {"frequency": step.times, "period": step.every, "periodUnit": step.unit}
+    if step.lasts:
+        repeat["boundsDuration"] = {
+            "value": step.lasts,
+            "unit": _UNIT_NAMES[step.lasts_unit],
+            "system": UCUM,
+            "code": step.lasts_unit,
+        }
+    return repeat
+
+
+def _with_start(resource: dict[str, Any], day: date) -> dict[str, Any]:
+    """The order with its first instruction starting on `day`; bounds given as a duration leave no room for a start."""
+    instruction, *others = resource["dosageInstruction"]
+    if not isinstance(instruction, dict):
+        raise CannotWrite
+    timing = instruction.get("timing", {})
+    repeat = timing.get("repeat", {}) if isinstance(timing, dict) else None
+    if not isinstance(repeat, dict) or timing.get("event") or "boundsDuration" in repeat or "boundsRange" in repeat:
+        raise CannotWrite
+    bounds = repeat.get("boundsPeriod", {})
+    if not isinstance(bounds, dict) or str(bounds.get("end", "9999")) < day.isoformat():
+        raise CannotWrite
+    started = {**repeat, "boundsPeriod": {**bounds, "start": day.isoformat()}}
+    return {
+        **resource,
+        "dosageInstruction": [{**instruction, "timing": {**timing, "repeat": started}}, *others],
+    }
+
+
+def _site_of(concept: Any, terminology: Terminology) -> Site | None:
+    """The site that a CodeableConcept names, by code, else by its words."""
+    if not isinstance(concept, dict):
+        return None
+    codings = concept.get("coding")
+    for coding in codings if isinstance(codings, list) else []:
+        if isinstance(coding, dict) and (found := terminology.site(str(coding.get("system")), str(coding.get("code")))):
+            return Site(*found)
+    text = concept.get("text")
+    found = terminology.site_in_text(text) if isinstance(text, str) else None
+    return Site(*found) if found else None
+
+
+def _moved_in_words(text: str, site: str, terminology: Terminology) -> str:
+    """The instruction with the gluteal site replaced. Raises `CannotWrite` when it would still name one."""
+    found = terminology.site_in_text(text)
+    if not found or found[0] not in _GLUTEAL_SITES:
+        return text
+    moved = _GLUTEAL_WORDS.sub(lambda match: f"{match.group('side') or ''}{site}", text)
+    still = terminology.site_in_text(moved)
+    if still and still[0] in _GLUTEAL_SITES:
+        raise CannotWrite
+    return moved

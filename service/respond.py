@@ -1,0 +1,197 @@
+"""One hook call from request to response; reads top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cards.library import Library, load
+from cards.record import Source, Supplied
+from cards.rule import Evaluation, Hook, Rule, evaluate, triggered
+from cards.wording import Wording, worth_a_card
+from service.fhir import prefetch
+from service.fhir.reader import Drafts, Reader
+from service.fhir.writer import Target, Writer
+from service.present import OVERRIDE_SYSTEM, card, not_evaluated_card
+from service.settings import Settings
+
+EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
+
+_ABOUT = {
+    Hook.ORDER_SIGN: (
+        "Vitamin B12 checks at signing",
+        "Checks B12, folic acid and related orders as they are signed: {topics}.",
+    ),
+    Hook.ORDER_SELECT: (
+        "Vitamin B12 checks while ordering",
+        "Checks B12, folic acid and related orders while they are being chosen: {topics}.",
+    ),
+    Hook.PATIENT_VIEW: (
+        "Vitamin B12 review of the chart",
+        "Looks through the chart for B12 treatment that is missing, late or due for review: {topics}.",
+    ),
+}
+_USAGE = (
+    "FHIR R4, R4B, R5, STU3 or DSTU2 JSON. Send the prefetch keys that you can; an order that no rule is about is "
+    "answered at once and needs none. Required: {needs}. Without a required key the answer is 412; a key that your "
+    "query left empty is null or an empty Bundle, one that failed is an OperationOutcome."
+)
+
+
+class PrefetchIncomplete(Exception):
+    """No triggered rule could be answered because required prefetch keys were absent; `keys` names them."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__(", ".join(keys))
+        self.keys = keys
+
+
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """One call, its envelope checked; `draft_orders`, `selections` and `prefetch` are still as the EHR sent them."""
+
+    hook: str
+    patient_id: str
+    user_id: str | None = None
+    encounter_id: str | None = None
+    draft_orders: Any = None
+    selections: Any = None
+    prefetch: Mapping[str, Any] | None = None
+    fhir_server: str | None = None
+    has_fhir_access: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One CDS service: a hook, its rules, and what discovery says of it."""
+
+    id: str
+    hook: Hook
+    title: str
+    description: str
+    usage_requirements: str
+    prefetch: Mapping[str, str]
+    rules: tuple[Rule, ...]
+
+
+class Responder:
+    """Answers hook calls for one profile. Holds no state between calls."""
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self._reader = Reader(library.terminology, settings.zone)
+        self._wording = Wording(library, settings.profile)
+        self._writer = Writer(library, settings.profile)
+        rules = library.rules(settings.profile)
+        self.services: Mapping[str, Service] = {
+            service.id: service for hook in Hook if (service := _service(hook, rules, library))
+        }
+        self.override_reasons = {
+            "system": OVERRIDE_SYSTEM,
+            "concept": [
+                {"code": code, "display": self._wording.spelling(reason.display), "category": reason.category}
+                for code, reason in library.shared.override_reasons.items()
+            ],
+        }
+
+    def respond(self, service: Service, call: HookCall, today: date) -> dict[str, Any]:
+        """The answer to one call, as JSON.
+
+        Raises `PrefetchIncomplete` when every triggered rule lacks a required prefetch key.
+        """
+        if service.hook is Hook.PATIENT_VIEW and _is_patient(call.user_id):
+            return {"cards": []}
+        drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
+        rules = triggered(service.rules, service.hook, drafts.orders)
+        if not rules:
+            return {"cards": []}
+
+        sources = {source for rule in rules for source in rule.sources}
+        received = prefetch.received(call.prefetch, sources)
+        record = self._reader.record(drafts, received, call.patient_id, today)
+        evaluation = evaluate(rules, service.hook, record, today)
+        _demand_required_keys(evaluation, received)
+
+        target = Target(
+            patient_id=call.patient_id,
+            encounter_id=call.encounter_id,
+            user_id=call.user_id,
+            today=today,
+            r4=drafts.r4,
+            find=lambda reference: _in_chart(reference, drafts, received),
+        )
+        cards = [card(raised, self._wording, self._writer, target) for raised in evaluation.raised]
+        if gaps := worth_a_card(evaluation.not_evaluated, service.hook):
+            cards.append(not_evaluated_card(gaps, self._wording))
+        return {
+            "cards": cards,
+            "extension": {EVALUATION_EXTENSION: _report(evaluation, record.unrecognised_codes)},
+        }
+
+
+def build(settings: Settings) -> Responder:
+    """A responder with every rule of the library. Raises `cards.library.RuleError` for a malformed rule."""
+    return Responder(load(), settings)
+
+
+def _service(hook: Hook, rules: Sequence[Rule], library: Library) -> Service | None:
+    own = tuple(rule for rule in rules if hook in rule.hooks)
+    if not own:
+        return None
+    title, description = _ABOUT[hook]
+    topics = ", ".join(library.folders[rule.topic].definition.title for rule in own)
+    needs = sorted({need.source.value for rule in own for need in rule.needs})
+    return Service(
+        id=f"b12-{hook.value}",
+        hook=hook,
+        title=title,
+        description=description.format(topics=topics),
+        usage_requirements=_USAGE.format(needs=", ".join(needs) or "none"),
+        prefetch=prefetch.templates(own, library.terminology),
+        rules=own,
+    )
+
+
+def _is_patient(user_id: str | None) -> bool:
+    """Whether the reader of the card would be the patient or a relative: the wording is for clinicians."""
+    return bool(user_id) and str(user_id).startswith(("Patient/", "RelatedPerson/"))
+
+
+def _demand_required_keys(evaluation: Evaluation, received: Mapping[Source, prefetch.Received]) -> None:
+    if evaluation.raised or evaluation.evaluated:
+        return
+    missing = Supplied.MISSING.value
+    if any(gap.reason != missing for gap in evaluation.not_evaluated):
+        return
+    keys = {
+        need.source
+        for gap in evaluation.not_evaluated
+        for need in gap.rule.needs
+        if received[need.source].state is Supplied.MISSING
+    }
+    raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
+
+
+def _in_chart(reference: str, drafts: Drafts, received: Mapping[Source, prefetch.Received]) -> dict[str, Any] | None:
+    """The EHR's own JSON of an order that a card may change."""
+    if reference in drafts.resources:
+        return drafts.resources[reference]
+    for each in received.get(Source.MEDICATIONS, prefetch.NOTHING_RECEIVED).resources:
+        if isinstance(each, dict) and f"{each.get('resourceType')}/{each.get('id')}" == reference:
+            return each
+    return None
+
+
+def _report(evaluation: Evaluation, unrecognised_codes: int) -> dict[str, Any]:
+    """What was evaluated and what was not, without empty members."""
+    report: dict[str, Any] = {"version": 1}
+    if evaluation.evaluated:
+        report["evaluated"] = list(evaluation.evaluated)
+    if evaluation.not_evaluated:
+        report["notEvaluated"] = [
+            {"topic": gap.rule.topic, "data": list(gap.data), "reason": gap.reason} for gap in evaluation.not_evaluated
+        ]
+    if unrecognised_codes:
+        report["unrecognisedCodes"] = unrecognised_codes
+    return report

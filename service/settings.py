@@ -1,0 +1,80 @@
+"""What can be set from outside, read from environment variables that start with B12_CDS_."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cards.rule import Profile
+
+ENV_PREFIX = "B12_CDS_"
+_ZONES: dict[Profile, str] = {"uk": "Europe/London", "us": "America/New_York"}
+
+
+class WrongSetting(Exception):
+    """Environment variables hold values that cannot be used; the message names each and says what fits."""
+
+
+def _web_address(address: str) -> str:
+    """An http or https address without its trailing slash, so that paths can be added to it."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not a web address")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("not a plain web address")
+    return address.rstrip("/")
+
+
+def _json(value: object) -> object:
+    return json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
+
+
+def _yes_is_1(value: object) -> object:
+    return int(value) if isinstance(value, bool) else value
+
+
+Threshold = Annotated[Decimal, BeforeValidator(_yes_is_1)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process. The description of each field says what a right value is."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    profile: Profile = Field(default="uk", description="uk or us")
+    time_zone: ZoneInfo | None = Field(default=None, description="an IANA time zone, such as Europe/London")
+    max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="a whole number of bytes, 1000 or more")
+    public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None, description="an http or https address without query, such as https://b12.example.org"
+    )
+    thresholds: Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_json)] = Field(
+        default={},
+        description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',
+    )
+    hooks_version: str = Field(
+        default="2.0.1", pattern=r"^[0-9]+(\.[0-9]+){2}$", description="a version of CDS Hooks, such as 2.0.1"
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where "today" is decided: the time zone that was set, else the profile's own."""
+        return self.time_zone or ZoneInfo(_ZONES[self.profile])
+
+
+def from_environment() -> Settings:
+    """The settings that the environment variables ask for. Raises `WrongSetting`."""
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        raise WrongSetting("; ".join(_what_fits(fault["loc"]) for fault in wrong.errors())) from None
+
+
+def _what_fits(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return f"{ENV_PREFIX}{name.upper()} must be {Settings.model_fields[name].description}"

@@ -1,0 +1,1 @@
+"""The benchmark: how fast the service answers, beside a minimal FastAPI app in the same minutes."""

@@ -1,0 +1,127 @@
+"""The command line of the benchmark: python -m tests.bench."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import date
+from itertools import cycle, islice
+
+from tests.bench.load import AnswerWrong, Round, measure, request_bytes
+from tests.bench.payloads import Payload, payloads
+from tests.bench.profiling import print_profile
+from tests.bench.report import Measured, print_linearity, print_measured, print_memory
+from tests.bench.servers import Server, ServerFailed, baseline, service
+
+CONCURRENCIES = (1, 16)
+_WARM_UP_SECONDS = 0.4
+_PROFILED = "order-sign-20"
+_SMALL, _LARGE = "patient-view-200", "patient-view-2000"
+
+
+def main() -> int:
+    """Runs the benchmark; 0 also where a target is missed, 1 where a server does not answer as it should."""
+    known = {each.name: each for each in payloads(date.today())}
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="How fast the service answers."
+    )
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per server (default: %(default)s)")
+    parser.add_argument("--payload", choices=known, action="append", help="only this one; may be repeated")
+    parser.add_argument(
+        "--profile", action="store_true", help=f"show where the time goes instead (default: of {_PROFILED})"
+    )
+    arguments = parser.parse_args()
+    if arguments.seconds <= 0 or arguments.rounds < 1:
+        parser.error("--seconds must be above 0 and --rounds 1 or more")
+    names = arguments.payload or ([_PROFILED] if arguments.profile else list(known))
+    chosen = [each for each in known.values() if each.name in names]
+    try:
+        if arguments.profile:
+            for payload in chosen:
+                print_profile(payload)
+        else:
+            _benchmark(chosen, arguments.rounds, arguments.seconds)
+    except (AnswerWrong, ServerFailed) as fault:
+        print(f"bench: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _benchmark(chosen: Sequence[Payload], rounds: int, seconds: float) -> None:
+    print(
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores; {rounds} rounds of {seconds:g} s for each server, alternating"
+    )
+    one_by_one: dict[str, Measured] = {}
+    with ExitStack() as running:
+        ours = running.enter_context(service())
+        theirs = running.enter_context(baseline())
+        for payload in chosen:
+            said = _check(ours, payload)
+            _check(theirs, payload)
+            noun = "resource" if payload.resources == 1 else "resources"
+            print(
+                f"\n{payload.name}: {payload.title}, {payload.resources:,} {noun}, "
+                f"{len(payload.body) / 1000:,.1f} kB; the service answers {said}",
+                flush=True,
+            )
+            for concurrency in CONCURRENCIES:
+                measured = _measure(ours, theirs, payload, concurrency, rounds, seconds)
+                print_measured(measured)
+                if concurrency == 1:
+                    one_by_one[payload.name] = measured
+        print()
+        if _SMALL in one_by_one and _LARGE in one_by_one:
+            print_linearity(one_by_one[_SMALL], one_by_one[_LARGE])
+            print()
+        print_memory({server.name: server.peak_memory() for server in (ours, theirs)})
+
+
+def _measure(
+    ours: Server, theirs: Server, payload: Payload, concurrency: int, rounds: int, seconds: float
+) -> Measured:
+    """Alternates the servers, and which of them goes first, so that the machine's noise meets both."""
+    request = request_bytes(payload.path, payload.body)
+    found: dict[str, list[Round]] = {ours.name: [], theirs.name: []}
+    for server in (ours, theirs):
+        _load(server, payload, request, concurrency, min(_WARM_UP_SECONDS, seconds))
+    for order in islice(cycle(((ours, theirs), (theirs, ours))), rounds):
+        for server in order:
+            found[server.name].append(_load(server, payload, request, concurrency, seconds))
+    return Measured(payload, concurrency, found[ours.name], found[theirs.name])
+
+
+def _load(server: Server, payload: Payload, request: bytes, concurrency: int, seconds: float) -> Round:
+    try:
+        return measure(server.port, request, concurrency, seconds)
+    except AnswerWrong as fault:
+        raise AnswerWrong(f"the {server.name} at {payload.name}: {fault}") from None
+
+
+def _check(server: Server, payload: Payload) -> str:
+    """What one answer says, in a few words. Raises `AnswerWrong` unless the payload calls for it."""
+    where = f"the {server.name} at {payload.name}"
+    try:
+        status, body = server.ask(payload.path, payload.body)
+        answer = json.loads(body)
+    except (OSError, ValueError) as fault:
+        raise AnswerWrong(f"{where}: {fault}") from None
+    if status != 200 or not isinstance(answer, dict) or not isinstance(answer.get("cards"), list):
+        raise AnswerWrong(f"{where}: status {status}, {body[:500].decode(errors='replace')}")
+    silence_expected = payload.silent and server.name == "service"
+    if silence_expected and answer != {"cards": []}:
+        raise AnswerWrong(f"{where}: expected no card, got {sorted(answer)} and {len(answer['cards'])} cards")
+    if not silence_expected and not answer["cards"] and not answer.get("extension"):
+        raise AnswerWrong(f"{where}: expected a card, got none")
+    cards = [f"{card['source']['topic']['code']} ({card['indicator']})" for card in answer["cards"]]
+    return ", ".join(cards) or "no card"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The two servers under load, each one process of its own, and the memory that they take."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+PROJECT = Path(__file__).resolve().parents[2]
+_SECONDS_TO_START = 30.0
+_SECONDS_TO_ANSWER = 30.0
+_SECONDS_TO_STOP = 5.0
+_SETTINGS = "B12_CDS_"
+
+
+class ServerFailed(Exception):
+    """A server did not start or does not answer; the message says which and what it wrote last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server process that answers on `port` of this machine."""
+
+    name: str
+    port: int
+    process_id: int
+
+    def ask(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Posts `body` once; gives the status and the body of the answer. Raises `OSError`."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=_SECONDS_TO_ANSWER)
+        try:
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def peak_memory(self) -> float | None:
+        """The most memory that was ever resident, in MB (10^6 bytes); None where the system hides it."""
+        try:
+            status = Path(f"/proc/{self.process_id}/status").read_text(encoding="utf-8")
+        except OSError:
+            return None
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+        return int(found[1]) * 1024 / 1e6 if found else None
+
+
+@contextmanager
+def service() -> Iterator[Server]:
+    """The service as it is delivered, with its default settings."""
+    port = _free_port()
+    command = ["-m", "service", "serve", "--host", HOST, "--port", str(port), "--workers", "1"]
+    with _running("service", command, port) as server:
+        yield server
+
+
+@contextmanager
+def baseline() -> Iterator[Server]:
+    """The FastAPI app of `tests.bench.baseline` on the same server software."""
+    port = _free_port()
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    command = ["-m", "uvicorn", "tests.bench.baseline:app", "--host", HOST, "--port", str(port), *options]
+    with _running("baseline", command, port) as server:
+        yield server
+
+
+@contextmanager
+def _running(name: str, command: list[str], port: int) -> Iterator[Server]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(_SETTINGS)}
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=PROJECT, env=environment, stdout=output, stderr=output
+        )
+        try:
+            if not _answers(process, port):
+                output.seek(0)
+                last = output.read()[-2000:].decode(errors="replace").strip()
+                raise ServerFailed(f"The {name} did not start.\n{last}")
+            yield Server(name, port, process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(_SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Waits until the server is ready; False when it ended or took too long."""
+    give_up = time.monotonic() + _SECONDS_TO_START
+    while process.poll() is None and time.monotonic() < give_up:
+        connection = http.client.HTTPConnection(HOST, port, timeout=_SECONDS_TO_START)
+        try:
+            connection.request("GET", "/cds-services")
+            if connection.getresponse().status == 200:
+                return True
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
