@@ -12,13 +12,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from cards.calendar import after, months_before, upper_days
+from cards.calendar import after, upper_days
 from cards.dosing import (
-    CURRENT,
     Phase,
     begins,
     between_doses,
     cobalamin,
+    ends_on,
     is_injected,
     is_parenteral,
     phase,
@@ -261,8 +261,6 @@ def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
 
 
 def _still_loading(course: Course, today: date) -> bool:
-    from cards.dosing import ends_on
-
     start = begins(course)
     ends = [ends_on(each, start) for each in course.instructions if phase(each) is Phase.LOADING]
     return any(end is not None and end >= today for end in ends)
@@ -291,13 +289,3 @@ def shortened_recently(record: PatientRecord, plan: Plan, today: date, limits: L
         for interval in intervals(other, Phase.MAINTENANCE)
     ]
     return any(upper_days(interval) > upper_days(plan.interval) for interval in before)
-
-
-def authored_within(course: Course, today: date, months: int) -> bool:
-    """Whether an order was written in the last `months` months."""
-    return course.authored is not None and course.authored.latest >= months_before(today, months)
-
-
-def held(course: Course) -> bool:
-    """Whether an order is on hold."""
-    return course.status in CURRENT and course.status is CourseStatus.ON_HOLD

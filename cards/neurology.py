@@ -1,4 +1,4 @@
-"""Neurological involvement: which findings count, from when, and which have another explanation (clinical rules 5.0)."""
+"""Neurological involvement: which findings count, from when, and which have another cause (clinical rules 5.0)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WINDOW_MONTHS = 12
 
 
 class NeurologicalFinding(NamedTuple):
-    """One finding that counts: its plain name, when it was first dated, whether it is attributed to B12, and present."""
+    """One finding that counts: its plain name, its first date, whether it is attributed to B12, and present."""
 
     name: str
     when: When | None

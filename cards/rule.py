@@ -150,12 +150,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An alert with its rule, its level, and the sources the rule would have liked and did not have."""
+    """An alert with its rule, its level, and the sources the rule would have liked and did not have.
+
+    `age_unknown`: the rule asks for the age, and the birth date is not known: the patient was taken as an adult.
+    """
 
     rule: Rule
     alert: Alert
     level: Level
     not_available: tuple[Source, ...] = ()
+    age_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +218,8 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
         lacking = [lack for outcome in outcomes if (lack := _lacking(rule, outcome, record, today))]
         if alerts:
             unknown = _not_available(rule, record, today)
-            raised += [Raised(rule, alert, rule.levels[alert.variant], unknown) for alert in alerts]
+            ageless = Source.PATIENT in rule.sources and record.patient.born is None
+            raised += [Raised(rule, alert, rule.levels[alert.variant], unknown, ageless) for alert in alerts]
         if lacking:
             not_evaluated.append(lacking[0])
         else:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
 from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
-from cards.record import Comparator, Flag, LabResult, PatientRecord, Problem, When
+from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, When
 from cards.rule import Limits
 
 TOTAL_B12 = "b12_total_serum"
@@ -119,7 +119,7 @@ def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
     )
 
 
-def _course_covers(course, start: date, sample: date, limits: Limits) -> bool:  # type: ignore[no-untyped-def]
+def _course_covers(course: Course, start: date, sample: date, limits: Limits) -> bool:
     """Whether an order or statement of a treating dose overlaps the time from `start` to `sample`."""
     form = cobalamin(course.medicine)
     if form is None or course.do_not_perform:
@@ -140,7 +140,7 @@ def _course_covers(course, start: date, sample: date, limits: Limits) -> bool:  
 
 
 def mma_raised(record: PatientRecord, limits: Limits, since: date) -> LabResult | None:
-    """The newest serum MMA since `since` when it is raised: flagged by the laboratory, else above the profile's limit."""
+    """The newest serum MMA since `since` when it is raised: by the laboratory's flag, else above the limit."""
     results = sorted(
         (lab for lab in record.labs if lab.concept == MMA and lab.when.latest >= since),
         key=lambda lab: lab.when.latest,
@@ -194,7 +194,7 @@ def _names_deficiency(problem: Problem) -> bool:
 
 
 def hinted_deficiency(record: PatientRecord) -> bool:
-    """A code that may mean B12 deficiency among other things, a former deficiency, or its follow-up: risk, not proof."""
+    """A code that may mean B12 deficiency among other things, or a former or followed-up one: risk, not proof."""
     return any(
         each.name == "b12_deficiency_history_or_monitoring"
         or (each.name in _DEFICIENCY and not (each.specific and problem.present and problem.certain))

@@ -323,9 +323,9 @@ def code_of(terminology: Terminology, concept: str, meaning: str | None, *, spec
         uri = terminology.uri(system)
         for code in terminology.codes_of(concept, system):
             for coded in terminology.find(uri, code):
-                if coded.concept.name == concept and coded.concept.specific is specific:
-                    if meaning is None or coded.concept.meaning == meaning:
-                        return uri, code
+                found = coded.concept
+                if (found.name, found.specific) == (concept, specific) and meaning in (None, found.meaning):
+                    return uri, code
     raise RuleError(f"no code for {concept} ({meaning})")
 
 

@@ -118,7 +118,7 @@ class Wording:
         self._rules = {topic: self._compile(folder) for topic, folder in library.folders.items()}
 
     def text(self, raised: Raised) -> CardText:
-        """The card of an alert. Raises `jinja2.UndefinedError` when the criteria left out a fact that the text names."""
+        """The card of an alert. Raises `jinja2.UndefinedError` for a fact that the text names and the alert lacks."""
         rule = self._rules[raised.rule.topic]
         facts: dict[str, Any] = {**raised.alert.facts, "variant": raised.alert.variant}
         summary = _one_line(rule.summaries[raised.alert.variant].render(facts))
@@ -131,6 +131,8 @@ class Wording:
         about = raised.alert.about
         if about and about.medicine.by_text:
             parts.append("The drug was recognised by its wording, not by a code.")
+        if raised.age_unknown:
+            parts.append("The birth date is not known: taken as an adult.")
         if raised.not_available:
             parts.append(f"Not available to this check: {_listed(raised.not_available)}.")
         parts.append(f"**Evidence** {rule.evidence}")

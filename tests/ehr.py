@@ -6,6 +6,7 @@ import re
 from datetime import date
 from typing import Any
 
+from cards.library import RuleError
 from cards.record import ClinicalStatus, CourseStatus, Source
 from cards.rule import Hook
 from cards.terminology import Terminology
@@ -156,7 +157,7 @@ def _drug(line: Medication, terminology: Terminology) -> Resource:
     if known is None:
         try:
             known = code_of(terminology, line.drug.replace(" ", "_"), None)
-        except ValueError:
+        except RuleError:
             return {"text": line.drug}
     system, code = known
     return {"coding": [{"system": system, "code": code, "display": line.drug}], "text": line.drug}

@@ -17,12 +17,6 @@ BUTTOCK = frozenset({"buttock", "other_quadrant", "upper_outer_quadrant", "glute
 # Sites of a given dose that are surely dorsogluteal; HL7's LG and RG may be ventrogluteal.
 _DORSOGLUTEAL = frozenset({"buttock", "other_quadrant", "upper_outer_quadrant"})
 _NOT_INTO_MUSCLE = BY_MOUTH_OR_NOSE | {Route.INTRAVENOUS, Route.TRANSDERMAL}
-_SITE_NAMES = {
-    "buttock": "buttock",
-    "other_quadrant": "buttock",
-    "upper_outer_quadrant": "upper outer quadrant of the buttock",
-    "gluteal_unspecified": "gluteal site",
-}
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
@@ -57,8 +51,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         variant,
         {
             "drug": cobalamin(order.medicine),
-            "site": _SITE_NAMES[site.kind],
-            "side": site.side,
+            "site": _in_words(site),
             "upper_outer": site.kind == "upper_outer_quadrant",
             "unspecified": site.kind == "gluteal_unspecified",
             "earlier": earlier,
@@ -74,3 +67,11 @@ def _gluteal_site(order: Order) -> Site | None:
         if each.site and each.site.kind in BUTTOCK and route_of(order, each) not in _NOT_INTO_MUSCLE:
             return each.site
     return None
+
+
+def _in_words(site: Site) -> str:
+    """`left buttock`, `upper outer quadrant of the left buttock`, `left gluteal site`: our words, never the sender's."""
+    side = f"{site.side} " if site.side else ""
+    if site.kind == "upper_outer_quadrant":
+        return f"upper outer quadrant of the {side}buttock"
+    return f"{side}gluteal site" if site.kind == "gluteal_unspecified" else f"{side}buttock"

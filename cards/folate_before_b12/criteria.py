@@ -13,6 +13,7 @@ from decimal import Decimal
 from cards.calendar import months_before
 from cards.cover import cover, first_dose, ordered_without_dose
 from cards.dosing import ENDING, FOLATES, Mcg, daily, ingredient_of, mass
+from cards.due_date import injections
 from cards.neurology import involvement, signs
 from cards.record import (
     Amount,
@@ -87,6 +88,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         "drug": ingredient,
         "dose_mcg": _dose(order, ingredient),
         "not_stated": not any(each.amount for each in order.instructions),
+        "last": _last_injection(record),
         "risk": None,
         "treat": False,
         "ask_b12": False,
@@ -123,7 +125,8 @@ def _variant(
     if cause and recent_normal and not documented:
         # Intrinsic-factor antibodies give false normal results: lowered, never silenced.
         return "irreversible_cause_normal_result"
-    return "documented" if documented else "irreversible_cause"
+    # A cause that is named says more than "deficiency" on the problem list; a result says more than both.
+    return "irreversible_cause" if cause and not (documented and documented.result) else "documented"
 
 
 def _at_risk(order: Order, record: PatientRecord, limits: Limits, today: date, facts: dict[str, object]) -> Outcome:
@@ -196,6 +199,12 @@ def _at_most(order: Order, limit: Decimal) -> bool:
     ingredient = ingredient_of(order.medicine, FOLATES)
     amount = daily_folate(order, ingredient) if ingredient else None
     return amount is not None and amount.high <= limit
+
+
+def _last_injection(record: PatientRecord) -> date | None:
+    """The day of the last B12 injection on record."""
+    given = injections(record)
+    return given[-1].when.latest if given else None
 
 
 def _taking(record: PatientRecord, ingredient: str) -> bool:

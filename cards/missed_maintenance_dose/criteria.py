@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from cards.calendar import in_words, months_before, upper_days
 from cards.cover import oral_bridging
-from cards.dosing import ENDING, begins, cobalamin
+from cards.dosing import ENDING, begins, cobalamin, mass
 from cards.due_date import (
     LATE,
     DueState,
@@ -27,11 +27,12 @@ from cards.due_date import (
     unread_plan,
 )
 from cards.neurology import NeurologicalFinding, history, signs
-from cards.record import CourseStatus, NotGiven, Order, PatientRecord, Source, Supplied, WhyNot
+from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Source, Supplied, WhyNot
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
 
 _PLANNED_AHEAD = timedelta(days=14)
+_USUAL_DOSE_MCG = 1000
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
@@ -145,8 +146,8 @@ def _never_started(plan: Plan, record: PatientRecord, limits: Limits, today: dat
         "interval": in_words(plan.interval),
         "refused": None,
         "over_a_year": False,
-        "dose_today": not _drafted(record),
         "lengthy_interval": False,
+        **_today(record, course, cobalamin(course.medicine)),
     }
     return Alert("never_started", facts, course)
 
@@ -221,15 +222,24 @@ def _facts(
         "not_given": missed[-1] if missed else None,
         "without_amount": without_amount[-1].when.latest if without_amount else None,
         "over_a_year": where.state is DueState.LOST,
-        "dose_today": not _drafted(record),
+        "on_hold": course is not None and course.status is CourseStatus.ON_HOLD,
         "shorter": in_words(shorter),
         "lengthy_interval": past is not None and ordered and upper_days(plan.interval) > upper_days(shorter),
+        **_today(record, course, drug or cobalamin(given[-1].medicine) if given else drug),
     }
 
 
-def _drafted(record: PatientRecord) -> bool:
-    """Whether a cobalamin is being ordered anyway: then the card offers no second order."""
-    return any(cobalamin(draft.medicine) and draft.status not in ENDING for draft in record.drafts)
+def _today(record: PatientRecord, course: Course | None, drug: str | None) -> dict[str, bool]:
+    """Which dose the card may offer for today: the form that is ordered or was given, when its dose is 1 mg.
+
+    None when a cobalamin is being ordered anyway.
+    """
+    drafted = any(cobalamin(draft.medicine) and draft.status not in ENDING for draft in record.drafts)
+    doses = (
+        [mass(each.amount, course.medicine, drug) for each in course.instructions] if course and drug else []
+    )
+    offered = None if drafted or any(dose and dose.high != _USUAL_DOSE_MCG for dose in doses) else drug
+    return {f"{form}_today": offered == form for form in ("hydroxocobalamin", "cyanocobalamin")}
 
 
 def _span(days: int) -> str:

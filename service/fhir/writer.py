@@ -13,6 +13,7 @@ from fhir.resources.R4B.medicationstatement import MedicationStatement
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from fhir.resources.R4B.task import Task
 
+from cards.dosing import cobalamin
 from cards.library import (
     Action,
     Change,
@@ -76,7 +77,7 @@ class Writer:
         self._regimens = library.regimens
         self._terminology = library.terminology
         self._profile = profile
-        self._drug = library.regimens.orders["dose_today"].in_profile(profile).drug
+        self._usual_drug = library.regimens.orders["loading_standard"].in_profile(profile).drug
 
     def action(self, action: Action, description: str, about: Course | None, target: Target) -> dict[str, Any]:
         """One action of a suggestion. Raises `CannotWrite` when it cannot be expressed for this EHR or order."""
@@ -95,12 +96,12 @@ class Writer:
             }
         if not target.r4:
             raise CannotWrite
-        resource = self._created(action, target)
+        resource = self._created(action, about, target)
         # A new resource of ours is valid or it does not leave the service.
         _MODELS[resource["resourceType"]].model_validate(resource)
         return {"type": "create", "description": description, "resource": resource}
 
-    def _created(self, action: Action, target: Target) -> dict[str, Any]:
+    def _created(self, action: Action, about: Course | None, target: Target) -> dict[str, Any]:
         if isinstance(action, CreateOrder):
             return self._order(self._regimens.orders[action.order].in_profile(self._profile), target)
         if isinstance(action, CreateTest):
@@ -123,10 +124,12 @@ class Writer:
                 "authoredOn": target.today.isoformat(),
             }
         assert isinstance(action, RecordElsewhere)
+        ordered = cobalamin(about.medicine) if about else None
+        drug = ordered if ordered in self._regimens.drugs else self._usual_drug
         return {
             "resourceType": "MedicationStatement",
             "status": "completed",
-            "medicationCodeableConcept": self._medication(self._drug),
+            "medicationCodeableConcept": self._medication(drug or self._usual_drug),
             "subject": {"reference": f"Patient/{target.patient_id}"},
             "dateAsserted": target.today.isoformat(),
             "note": [{"text": "B12 injection given elsewhere: enter the date it was given."}],
@@ -242,7 +245,12 @@ class Writer:
         timing = instruction.get("timing")
         repeat = timing.get("repeat") if isinstance(timing, dict) else None
         # Words or a code beside the numbers would go on saying the old interval.
-        if not isinstance(timing, dict) or not isinstance(repeat, dict) or timing.get("code") or instruction.get("text"):
+        if (
+            not isinstance(timing, dict)
+            or not isinstance(repeat, dict)
+            or timing.get("code")
+            or instruction.get("text")
+        ):
             raise CannotWrite
         step = self._regimens.orders[regimen].in_profile(self._profile).steps[-1]
         kept = {name: value for name, value in repeat.items() if name not in ("periodMax", "frequencyMax")}

@@ -30,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description="How fast the service answers."
     )
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a round (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.8, help="length of a round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds per server (default: %(default)s)")
     parser.add_argument("--payload", choices=known, action="append", help="only this one; may be repeated")
     parser.add_argument(
@@ -56,7 +56,7 @@ def main() -> int:
 def _benchmark(chosen: Sequence[Payload], rounds: int, seconds: float) -> None:
     print(
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} cores; {rounds} rounds of {seconds:g} s for each server, alternating"
+        f"{os.cpu_count()} cores; for each server {rounds} x {seconds:g} s, alternating"
     )
     one_by_one: dict[str, Measured] = {}
     with ExitStack() as running:
