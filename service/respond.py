@@ -83,7 +83,7 @@ class Responder:
         self._reader = Reader(library.terminology, settings.zone)
         self._wording = Wording(library, settings.profile)
         self._writer = Writer(library, settings.profile)
-        rules = library.rules(settings.profile)
+        rules = library.rules(settings.profile, settings.thresholds)
         self.services: Mapping[str, Service] = {
             service.id: service for hook in Hook if (service := _service(hook, rules, library))
         }

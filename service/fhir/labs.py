@@ -108,7 +108,7 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
         canonical,
         comparator,
         _flag(part) or _range_flag(part, value, unit),
-        reported=f"{comparator or ''}{value:f} {label}".strip(),
+        reported=f"{comparator or ''}{value.normalize():f} {label}".strip(),
     )
 
 

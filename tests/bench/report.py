@@ -10,7 +10,7 @@ from statistics import median
 from tests.bench.load import Round
 from tests.bench.payloads import Payload
 
-# Ten times the resources may cost ten times as much; a quarter more is left to caches and to noise.
+# Ten times the resources may cost ten times as much; a quarter more is left to noise.
 LINEAR_TOLERANCE = 1.25
 PEAK_MEMORY_MB = 120.0
 
