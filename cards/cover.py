@@ -55,7 +55,8 @@ def cover(record: PatientRecord, limits: Limits, today: date, starts: date) -> C
 
 def ordered_without_dose(record: PatientRecord, limits: Limits, today: date) -> Course | None:
     """An active parenteral order of which no dose is recorded (rules 8.3): where administrations are not recorded here,
-    it is no cover, but no proof of its absence either."""
+    it is no cover, but no proof of its absence either.
+    """
     if limits.says("administrations_recorded") or injections(record):
         return None
     return next(

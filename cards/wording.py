@@ -106,7 +106,7 @@ class Wording:
         self._profile = profile
         self._library = library
         # Cards are Markdown, and facts are our own words, numbers and dates: nothing here is HTML.
-        self._jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)  # noqa: S701
+        self._jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
         self._jinja.filters.update(
             day=self.day,
             mass=self.mass,

@@ -101,7 +101,7 @@ class _Connection(asyncio.Protocol):
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def send_until(self, deadline: float) -> asyncio.Future[None]:
         """Starts sending; what is given back is done with the first answer after `deadline`, or wrong."""

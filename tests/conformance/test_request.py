@@ -64,7 +64,7 @@ async def test_hook_instance_is_required_but_need_not_be_a_uuid() -> None:
 
 @pytest.mark.req(20)
 async def test_a_fhir_server_is_required_with_leave_to_read_from_it() -> None:
-    """fhirAuthorization makes sense for a server only; a slash at the end of its address is fine."""
+    """FhirAuthorization makes sense for a server only; a slash at the end of its address is fine."""
     assert await status(order_sign(fhirAuthorization=authorization())) == 400
     assert await status(order_sign(fhirServer=f"{FHIR}/", fhirAuthorization=authorization())) == 200
 

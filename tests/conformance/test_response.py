@@ -156,7 +156,7 @@ async def test_the_source_is_named_with_its_topic(answers: dict[str, httpx.Respo
 
 @pytest.mark.req(92, 93, 95, 96)
 async def test_suggestions_come_with_the_way_to_choose(answers: dict[str, httpx.Response]) -> None:
-    """selectionBehavior stands with suggestions, and only with them."""
+    """SelectionBehavior stands with suggestions, and only with them."""
     assert list(suggestions(answers))
     for card in cards(answers):
         assert (card.get("selectionBehavior") in ("at-most-one", "any")) == ("suggestions" in card)
@@ -216,7 +216,7 @@ async def test_an_update_returns_the_draft_under_its_id(answers: dict[str, httpx
 
 
 async def test_no_suggestion_lets_the_reader_pick_single_actions(answers: dict[str, httpx.Response]) -> None:
-    """actionSelectionBehavior is for clients that are known to support it."""
+    """ActionSelectionBehavior is for clients that are known to support it."""
     assert not any("actionSelectionBehavior" in each for each in suggestions(answers))
 
 

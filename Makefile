@@ -1,0 +1,56 @@
+# Each target sets up what it needs: Python 3.11+ with venv, and make, are enough.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+WORKERS ?= 1
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check bench openapi format lock clean
+
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: $(INSTALLED)  ## serve on HOST:PORT (127.0.0.1:8000) with WORKERS processes
+	$(BIN)/b12-cds serve --host $(HOST) --port $(PORT) --workers $(WORKERS)
+
+test: $(INSTALLED)  ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)  ## lint, format, types, import contracts, freshness of what is generated
+	@failed=0; \
+	for command in "ruff check" "ruff format --check" "mypy cards service tests" "lint-imports"; do \
+	  echo "== $$command"; $(BIN)/$$command || failed=$$((failed + 1)); \
+	done; \
+	echo "== openapi/openapi.json is fresh"; \
+	$(BIN)/b12-cds openapi | diff -q - openapi/openapi.json || failed=$$((failed + 1)); \
+	if [ $$failed -gt 0 ]; then echo "$$failed checks failed"; exit 1; fi; echo "all checks passed"
+
+bench: $(INSTALLED)  ## measure against a minimal FastAPI app in the same run
+	$(BIN)/python -m tests.bench
+
+openapi: $(INSTALLED)  ## write openapi/openapi.json
+	$(BIN)/b12-cds openapi > openapi/openapi.json
+
+format: $(INSTALLED)  ## format the code
+	$(BIN)/ruff format && $(BIN)/ruff check --fix
+
+lock:  ## renew the lock files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" --extra dev pyproject.toml --output-file requirements-dev.lock
+
+clean:  ## remove what was set up
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(INSTALLED): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
