@@ -54,8 +54,9 @@ def cover(record: PatientRecord, limits: Limits, today: date, starts: date) -> C
 
 
 def ordered_without_dose(record: PatientRecord, limits: Limits, today: date) -> Course | None:
-    """An active parenteral order of which no dose is recorded (rules 8.3): where administrations are not recorded here,
-    it is no cover, but no proof of its absence either.
+    """An active parenteral order of which no dose is recorded.
+
+    Where administrations are not recorded here it is no cover, but no proof of its absence either (rules 8.3).
     """
     if limits.says("administrations_recorded") or injections(record):
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from cards.calendar import after, upper_days
 from cards.dosing import (
@@ -133,9 +134,9 @@ def current_plan(record: PatientRecord, today: date) -> Plan | None:
 def unread_plan(record: PatientRecord, today: date) -> Course | None:
     """An active parenteral cobalamin order that gives its timing in words that could not be read."""
     for course in record.courses:
-        if cobalamin(course.medicine) and is_parenteral(course) and runs_on(course, today):
-            if any(each.timing_unread and each.repeat is None for each in course.instructions):
-                return course
+        unread = any(each.timing_unread and each.repeat is None for each in course.instructions)
+        if unread and cobalamin(course.medicine) and is_parenteral(course) and runs_on(course, today):
+            return course
     return None
 
 
@@ -146,7 +147,7 @@ def past_plan(record: PatientRecord, default: Period) -> Plan | None:
     if old and (interval := shortest(intervals(old[-1], Phase.MAINTENANCE))):
         return Plan(interval, old[-1])
     days = [dose.when.latest for dose in injections(record)]
-    if any((later - earlier).days > 7 for earlier, later in zip(days, days[1:], strict=False)):
+    if any((later - earlier).days > 7 for earlier, later in pairwise(days)):
         return Plan(default, None)
     return None
 

@@ -70,7 +70,7 @@ def _gluteal_site(order: Order) -> Site | None:
 
 
 def _in_words(site: Site) -> str:
-    """`left buttock`, `upper outer quadrant of the left buttock`, `left gluteal site`: our words, never the sender's."""
+    """`left buttock`, `upper outer quadrant of the left buttock`: in our words, never the sender's."""
     side = f"{site.side} " if site.side else ""
     if site.kind == "upper_outer_quadrant":
         return f"upper outer quadrant of the {side}buttock"

@@ -90,7 +90,7 @@ def _not_our_patient(record: PatientRecord, limits: Limits, today: date) -> str 
 def _in_hand(
     plan: Plan, record: PatientRecord, limits: Limits, today: date, *, critical: bool, refused: bool
 ) -> str | None:
-    """Why a late dose needs no card: it is booked, bridged, held for a stated reason, or the patient is an inpatient."""
+    """Why a late dose needs no card: booked, bridged, held for a stated reason, or the patient is an inpatient."""
     soon = today + _PLANNED_AHEAD
     for planned in record.planned:
         names_it = planned.names_b12 or planned.names_injection
@@ -235,9 +235,7 @@ def _today(record: PatientRecord, course: Course | None, drug: str | None) -> di
     None when a cobalamin is being ordered anyway.
     """
     drafted = any(cobalamin(draft.medicine) and draft.status not in ENDING for draft in record.drafts)
-    doses = (
-        [mass(each.amount, course.medicine, drug) for each in course.instructions] if course and drug else []
-    )
+    doses = [mass(each.amount, course.medicine, drug) for each in course.instructions] if course and drug else []
     offered = None if drafted or any(dose and dose.high != _USUAL_DOSE_MCG for dose in doses) else drug
     return {f"{form}_today": offered == form for form in ("hydroxocobalamin", "cyanocobalamin")}
 

@@ -34,7 +34,7 @@ class Discovery:
     def __init__(self, services: Iterable[Service], version: str) -> None:
         self._body = orjson.dumps({"services": [entry(service, version) for service in services]})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Sends the list."""
         if scope["method"] in ("GET", "HEAD"):
             await send_json(send, 200, self._body)

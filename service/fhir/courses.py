@@ -90,10 +90,11 @@ def course(resource: dict[str, Any], products: Products, setting: Setting) -> Co
     """An order in the chart."""
     status = status_of(resource.get("status"))
     medicine = products.of(resource)
-    if status in (None, CourseStatus.DRAFT) or not medicine.ingredients:
+    if status is None or status is CourseStatus.DRAFT:
+        return None
+    if not medicine.ingredients:
         inpatient = status is CourseStatus.ACTIVE and _inpatient(resource)
         return _inpatient_order(resource, setting) if inpatient else None
-    assert status is not None
     return Course(reference_of(resource, 0), medicine, **_common(resource, medicine, status, setting))
 
 

@@ -54,9 +54,9 @@ def results(resource: dict[str, Any], setting: Setting) -> list[LabResult | Unre
     if concept and (result := _result(concept, resource, said, setting)):
         found.append(result)
     for component in components if isinstance(components, list) else []:
-        if isinstance(component, dict) and (part := _concept(component.get("code"), setting)):
-            if result := _result(part, component, said, setting):
-                found.append(result)
+        part = _concept(component.get("code"), setting) if isinstance(component, dict) else None
+        if part and (result := _result(part, component, said, setting)):
+            found.append(result)
     return found
 
 

@@ -184,19 +184,21 @@ _TIMES = re.compile(
 _TIMES_LY = re.compile(
     rf"\b{_NUM}\s*(?:x|times)\s*(daily|weekly|monthly|yearly)\b|\b(once|twice)\s+(daily|weekly|monthly|yearly)\b", re.I
 )
-_FIXED = [
-    (re.compile(r"\b(?:alternate|alt\.?|every other|every second)\s+days?\b|\beod\b|\bqod\b", re.I), 1, 2, PeriodUnit.DAY),
-    (re.compile(r"\b(?:every other|alternate)\s+weeks?\b|\bfortnight(?:ly)?\b", re.I), 1, 2, PeriodUnit.WEEK),
-    (re.compile(r"\b(?:every other|alternate)\s+months?\b|\bbi-?monthly\b", re.I), 1, 2, PeriodUnit.MONTH),
-    (re.compile(r"\bquarterly\b", re.I), 1, 3, PeriodUnit.MONTH),
-    (re.compile(r"\bqds\b|\bqid\b", re.I), 4, 1, PeriodUnit.DAY),
-    (re.compile(r"\btds\b|\btid\b", re.I), 3, 1, PeriodUnit.DAY),
-    (re.compile(r"\bbd\b|\bbid\b", re.I), 2, 1, PeriodUnit.DAY),
-    (re.compile(r"\bweekly\b", re.I), 1, 1, PeriodUnit.WEEK),
-    (re.compile(r"\bmonthly\b", re.I), 1, 1, PeriodUnit.MONTH),
-    (re.compile(r"\b(?:yearly|annually)\b", re.I), 1, 1, PeriodUnit.YEAR),
-    (re.compile(r"\bdaily\b|\b(?:a|per|each) day\b|\bod\b|\bqd\b|\b(?:at night|nocte|in the morning|mane)\b", re.I), 1, 1, PeriodUnit.DAY),
-]  # fmt: skip
+_FIXED_WORDS = [
+    (r"\b(?:alternate|alt\.?|every other|every second)\s+days?\b|\beod\b|\bqod\b", 1, 2, PeriodUnit.DAY),
+    (r"\b(?:every other|alternate)\s+weeks?\b|\bfortnight(?:ly)?\b", 1, 2, PeriodUnit.WEEK),
+    (r"\b(?:every other|alternate)\s+months?\b|\bbi-?monthly\b", 1, 2, PeriodUnit.MONTH),
+    (r"\bquarterly\b", 1, 3, PeriodUnit.MONTH),
+    (r"\bqds\b|\bqid\b", 4, 1, PeriodUnit.DAY),
+    (r"\btds\b|\btid\b", 3, 1, PeriodUnit.DAY),
+    (r"\bbd\b|\bbid\b", 2, 1, PeriodUnit.DAY),
+    (r"\bweekly\b", 1, 1, PeriodUnit.WEEK),
+    (r"\bmonthly\b", 1, 1, PeriodUnit.MONTH),
+    (r"\b(?:yearly|annually)\b", 1, 1, PeriodUnit.YEAR),
+    (r"\bdaily\b|\b(?:a|per|each) day\b|\bod\b|\bqd\b", 1, 1, PeriodUnit.DAY),
+    (r"\b(?:at night|nocte|in the morning|mane)\b", 1, 1, PeriodUnit.DAY),
+]
+_FIXED = [(re.compile(pattern, re.I), times, every, unit) for pattern, times, every, unit in _FIXED_WORDS]
 _LASTS = re.compile(rf"\bfor\s+(?:a\s+)?{_NUM}?\s*{_UNIT}\b", re.I)
 _COUNT = re.compile(rf"\b(?:x|for)\s*{_NUM}\s*doses?\b|\b{_NUM}\s*doses\b", re.I)
 _ONCE = re.compile(r"\b(?:stat|one[- ]off|single dose|once only|once,? today)\b", re.I)

@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import date
+from datetime import datetime
 from itertools import cycle, islice
 
 from tests.bench.load import AnswerWrong, Round, measure, request_bytes
@@ -26,10 +26,8 @@ _SMALL, _LARGE = "patient-view-200", "patient-view-2000"
 
 def main() -> int:
     """Runs the benchmark; 0 also where a target is missed, 1 where a server does not answer as it should."""
-    known = {each.name: each for each in payloads(date.today())}
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.bench", description="How fast the service answers."
-    )
+    known = {each.name: each for each in payloads(datetime.now().astimezone().date())}
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="How fast the service answers.")
     parser.add_argument("--seconds", type=float, default=0.8, help="length of a round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds per server (default: %(default)s)")
     parser.add_argument("--payload", choices=known, action="append", help="only this one; may be repeated")
@@ -83,9 +81,7 @@ def _benchmark(chosen: Sequence[Payload], rounds: int, seconds: float) -> None:
         print_memory({server.name: server.peak_memory() for server in (ours, theirs)})
 
 
-def _measure(
-    ours: Server, theirs: Server, payload: Payload, concurrency: int, rounds: int, seconds: float
-) -> Measured:
+def _measure(ours: Server, theirs: Server, payload: Payload, concurrency: int, rounds: int, seconds: float) -> Measured:
     """Alternates the servers, and which of them goes first, so that the machine's noise meets both."""
     request = request_bytes(payload.path, payload.body)
     found: dict[str, list[Round]] = {ours.name: [], theirs.name: []}

@@ -63,7 +63,7 @@ async def services() -> dict[str, Any]:
     return {"services": []}
 
 
-@app.post("/cds-services/{id}")
-async def answer(id: str, body: dict[str, Any]) -> dict[str, Any]:
+@app.post("/cds-services/{service}")
+async def answer(service: str, body: dict[str, Any]) -> dict[str, Any]:
     """The same card, whatever was asked."""
     return {"cards": [CARD]}

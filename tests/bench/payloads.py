@@ -218,28 +218,17 @@ def _chart(today: date, scale: int) -> dict[str, Any]:
         ],
         "medications": [
             _every_three_months(started),
-            *(
-                _order(f"order-{n}", _DRUGS[n % len(_DRUGS)], today - timedelta(days=9 * n))
-                for n in other_orders
-            ),
+            *(_order(f"order-{n}", _DRUGS[n % len(_DRUGS)], today - timedelta(days=9 * n)) for n in other_orders),
         ],
         "doses": [
-            *(
-                _dose(n, _HYDROXOCOBALAMIN, last - timedelta(days=_DAYS_BETWEEN_DOSES * n))
-                for n in range(b12_doses)
-            ),
+            *(_dose(n, _HYDROXOCOBALAMIN, last - timedelta(days=_DAYS_BETWEEN_DOSES * n)) for n in range(b12_doses)),
             *(_dose(n, _DRUGS[n % len(_DRUGS)], last - timedelta(days=3 * n)) for n in other_doses),
         ],
         "statements": [
             _statement(n, _DRUGS[n % len(_DRUGS)], today - timedelta(days=20 * n)) for n in range(3 * scale)
         ],
-        "dispenses": [
-            _dispense(n, _DRUGS[n % len(_DRUGS)], today - timedelta(days=14 * n)) for n in range(3 * scale)
-        ],
-        "labs": [
-            _ordinary_result(n, today - timedelta(days=30 + 6 * (n // len(_TESTS))))
-            for n in range(120 * scale)
-        ],
+        "dispenses": [_dispense(n, _DRUGS[n % len(_DRUGS)], today - timedelta(days=14 * n)) for n in range(3 * scale)],
+        "labs": [_ordinary_result(n, today - timedelta(days=30 + 6 * (n // len(_TESTS)))) for n in range(120 * scale)],
         "procedures": [
             _procedure(n, _PROCEDURES[n % len(_PROCEDURES)], today - timedelta(days=100 + 41 * n))
             for n in range(5 * scale)

@@ -76,9 +76,7 @@ def print_memory(peaks: Mapping[str, float | None]) -> None:
 def _print_growth(name: str, *sizes: tuple[Payload, Sequence[Round]]) -> float:
     """Prints the microseconds that a resource costs at each size; gives the last divided by the first."""
     costs = [1e6 / median(each.rate for each in rounds) / payload.resources for payload, rounds in sizes]
-    figures = [
-        f"{cost:.2f} us of {payload.resources:,}" for cost, (payload, _) in zip(costs, sizes, strict=True)
-    ]
+    figures = [f"{cost:.2f} us of {payload.resources:,}" for cost, (payload, _) in zip(costs, sizes, strict=True)]
     growth = costs[-1] / costs[0]
     print(f"  {name:<9}{'   '.join(figures)}   times {growth:.2f}")
     return growth
