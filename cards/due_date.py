@@ -35,6 +35,7 @@ from cards.record import (
     Period,
     PeriodUnit,
     Source,
+    once_per_record,
 )
 from cards.rule import Limits
 
@@ -83,6 +84,7 @@ class Standing:
         return (today - self.due).days
 
 
+@once_per_record
 def injections(record: PatientRecord) -> tuple[Dose, ...]:
     """Every parenteral cobalamin dose given, oldest first, each once.
 
@@ -116,6 +118,7 @@ def shortest(periods: Sequence[Period]) -> Period | None:
     return min(periods, key=upper_days, default=None)
 
 
+@once_per_record
 def maintenance_orders(record: PatientRecord) -> tuple[Course, ...]:
     """Orders in the chart, of any status, for maintenance injections of a cobalamin."""
     return tuple(course for course in record.courses if intervals(course, Phase.MAINTENANCE))

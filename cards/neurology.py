@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cards.calendar import months_before
 from cards.dosing import within
-from cards.record import PatientRecord, Problem, When
+from cards.record import PatientRecord, Problem, When, once_per_record
 
 # Findings that are neurological, most telling first; glossitis is not among them (decision 3 of the rules).
 NEUROLOGICAL = (
@@ -48,6 +48,7 @@ class NeurologicalFinding(NamedTuple):
     present: bool
 
 
+@once_per_record
 def findings(record: PatientRecord, today: date) -> tuple[NeurologicalFinding, ...]:
     """The neurological findings on record that have no other explanation, whatever their date; newest first."""
     found = [finding for problem in record.problems if (finding := _finding(problem, record, today))]

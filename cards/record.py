@@ -6,12 +6,13 @@ Masses are micrograms (`mcg`), volumes millilitres, laboratory values the canoni
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from cards.terminology import Concept
 
@@ -317,7 +318,7 @@ class Comparator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LabResult:
-    """One valid result: `value` in the canonical unit of `concept`; `reported` is number and unit as sent, for wording.
+    """One valid result: `value` in the canonical unit of `concept`, `sent` the number in the unit it came in.
 
     `positive`: for antibodies and other results that are yes or no.
     """
@@ -328,7 +329,15 @@ class LabResult:
     comparator: Comparator | None = None
     flag: Flag | None = None
     positive: bool | None = None
-    reported: str = ""
+    sent: Decimal | None = None
+    unit: str = ""
+
+    @property
+    def reported(self) -> str:
+        """The result as it came, for wording: `<50 ng/L`, `positive`."""
+        if self.sent is None:
+            return "positive" if self.positive else "negative"
+        return f"{self.comparator or ''}{self.sent.normalize():f} {self.unit}".strip()
 
 
 class ClinicalStatus(StrEnum):
@@ -420,7 +429,7 @@ class PatientRecord:
     """Everything the triggered rules may look at. `sources` says which parts are known; the rest is not known.
 
     `doses_without_amount`: injections recorded without a dose, which therefore do not count as given;
-    `unrecognised_codes`: drug codes that no value set knows.
+    `unrecognised_codes`: drug codes that no value set knows; `remembered`: what `once_per_record` has worked out.
     """
 
     drafts: tuple[Order, ...] = ()
@@ -437,6 +446,7 @@ class PatientRecord:
     planned: tuple[Planned, ...] = ()
     sources: Mapping[Source, SourceState] = field(default_factory=dict)
     unrecognised_codes: int = 0
+    remembered: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def state(self, source: Source) -> SourceState:
         """How far `source` can be trusted to be complete."""
@@ -453,3 +463,23 @@ class PatientRecord:
             and state.back_to is not None
             and state.back_to <= back_to
         )
+
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+def once_per_record(
+    function: Callable[Concatenate[PatientRecord, _Arguments], _Answer],
+) -> Callable[Concatenate[PatientRecord, _Arguments], _Answer]:
+    """A definition that several rules ask of one patient is worked out once: for pure functions of the record."""
+
+    @wraps(function)
+    def remembering(record: PatientRecord, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+        question = (function, args, tuple(kwargs.items()))
+        if question not in record.remembered:
+            record.remembered[question] = function(record, *args, **kwargs)
+        answer: _Answer = record.remembered[question]
+        return answer
+
+    return remembering

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from cards.calendar import months_before
@@ -62,6 +63,12 @@ class Limits(Mapping[str, Decimal]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
     def whole(self, name: str) -> int:
         """A threshold that counts whole things: days, months, doses."""
@@ -119,7 +126,7 @@ class Need:
     of: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule for one profile, ready to be asked.
 
@@ -137,15 +144,22 @@ class Rule:
     triggered_by: Trigger
     precedence: int
 
+    @cached_property
+    def sources(self) -> frozenset[Source]:
+        """Everything that the rule reads."""
+        return frozenset(need.source for need in (*self.needs, *self.uses))
+
+    @cached_property
+    def labs(self) -> frozenset[str]:
+        """The laboratory concepts that the rule looks at."""
+        return frozenset(
+            concept for need in (*self.needs, *self.uses) if need.source is Source.LABS for concept in need.of
+        )
+
     @property
     def highest_level(self) -> Level:
         """The loudest this rule can be."""
         return max(self.levels.values(), key=lambda level: level.rank)
-
-    @property
-    def sources(self) -> frozenset[Source]:
-        """Everything that the rule reads."""
-        return frozenset(need.source for need in (*self.needs, *self.uses))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
 from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
-from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, When
+from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, When, once_per_record
 from cards.rule import Limits
 
 TOTAL_B12 = "b12_total_serum"
@@ -80,6 +80,7 @@ def band(result: LabResult, limits: Limits) -> Band | None:
     return Band.REPLETE if over else Band.INDETERMINATE
 
 
+@once_per_record
 def b12_status(record: PatientRecord, limits: Limits) -> B12Status | None:
     """The status by the newest valid result.
 
@@ -166,6 +167,7 @@ class Documented(NamedTuple):
         return self.problem.dated.latest if self.problem and self.problem.dated else None
 
 
+@once_per_record
 def documented_deficiency(record: PatientRecord, limits: Limits, today: date) -> Documented | None:
     """B12 deficiency that is documented: by a result of the last 24 months, or by a present, certain condition.
 
@@ -246,6 +248,7 @@ class Cause(NamedTuple):
         return self.name in _NEEDS_INJECTION
 
 
+@once_per_record
 def irreversible_causes(record: PatientRecord, limits: Limits) -> tuple[Cause, ...]:
     """Every irreversible cause on record (rules 5.0); codes that also say other things never count.
 
@@ -290,6 +293,7 @@ def irreversible_cause(record: PatientRecord, limits: Limits) -> Cause | None:
     return next((cause for cause in causes if cause.needs_injection), causes[0] if causes else None)
 
 
+@once_per_record
 def anchor(record: PatientRecord, limits: Limits, today: date) -> date:
     """The day the deficiency began, for dating neurological findings (rules 5.0).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 # 1 pmol/L of B12 is 1.355 ng/L (clinical rules 5.0, unit guards; molar mass 1355.4 g/mol).
 B12_NG_PER_PMOL = Decimal("1.355")
@@ -63,10 +64,15 @@ class UnknownUnit(ValueError):
 
 def to_canonical(concept: str, value: Decimal, unit: str) -> Decimal:
     """`value` in the canonical unit of `concept`. Raises `UnknownUnit`."""
-    try:
-        return value * _FACTORS[concept][_spelled(unit)]
-    except KeyError as unknown:
-        raise UnknownUnit(concept) from unknown
+    factor = _factor(concept, unit)
+    if factor is None:
+        raise UnknownUnit(concept)
+    return value * factor
+
+
+@lru_cache(maxsize=1024)
+def _factor(concept: str, unit: str) -> Decimal | None:
+    return _FACTORS.get(concept, {}).get(_spelled(unit))
 
 
 def is_numeric(concept: str) -> bool:

@@ -479,7 +479,8 @@ def _lab(line: LabLine) -> LabResult | Unreadable:
     except ValueError:
         return Unreadable(line.of, When.on(line.day), "unknown-unit")
     comparator = Comparator(match["comparator"]) if match["comparator"] else None
-    return LabResult(line.of, When.on(line.day), value, comparator, flag, reported=line.result)
+    sent = Decimal(match["value"])
+    return LabResult(line.of, When.on(line.day), value, comparator, flag, sent=sent, unit=match["unit"])
 
 
 def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Planned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,10 +12,12 @@ from typing import Any
 from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
-from cards.library import Action, CreateOrder, Evidence, Library, RuleFolder
+from cards.library import Action, CardSpec, CreateOrder, Evidence, Library, RuleFolder
 from cards.record import LabResult, Source, When
 from cards.rule import Hook, NotEvaluated, Profile, Raised
 
+# Parts of a card that are rendered together; no template and no fact holds this character.
+_NEXT_PART = "\x1e"
 SUMMARY_LIMIT = 139  # CDS Hooks 2.0.1: strictly under 140 characters
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -88,12 +90,10 @@ class CardText:
 
 @dataclass(frozen=True, slots=True)
 class _Templates:
+    """A rule's words in one profile: per variant all its parts as one template, which is rendered at one go."""
+
     folder: RuleFolder
-    summaries: Mapping[str, Template]
-    why_now: Template
-    recommended: Template
-    differs: Template | None
-    labels: tuple[Template, ...]
+    cards: Mapping[str, Template]
     evidence: str
     sources: tuple[tuple[str, str | None], ...]
     override_reasons: tuple[tuple[str, str], ...]
@@ -120,17 +120,16 @@ class Wording:
     def text(self, raised: Raised) -> CardText:
         """The card of an alert. Raises `jinja2.UndefinedError` for a fact that the text names and the alert lacks."""
         rule = self._rules[raised.rule.topic]
-        facts: dict[str, Any] = {**raised.alert.facts, "variant": raised.alert.variant}
-        summary = _one_line(rule.summaries[raised.alert.variant].render(facts))
-        parts = [
-            f"**Why now** {_paragraph(rule.why_now.render(facts))}",
-            f"**Recommended** {_paragraph(rule.recommended.render(facts))}",
-        ]
-        if rule.differs and (differs := _paragraph(rule.differs.render(facts))):
+        variant, about = raised.alert.variant, raised.alert.about
+        facts: dict[str, Any] = {**raised.alert.facts, "variant": variant}
+        words = self.spelling(rule.cards[variant].render(facts))
+        summary, why_now, recommended, differs, *labels = words.split(_NEXT_PART)
+        summary = _one_line(summary)
+        parts = [f"**Why now** {_paragraph(why_now)}", f"**Recommended** {_paragraph(recommended)}"]
+        if differs := _paragraph(differs):
             parts.append(differs)
-        about = raised.alert.about
         if about and about.medicine.by_text:
-            parts.append("The drug was recognised by its wording, not by a code.")
+            parts.append(self.spelling("The drug was recognised by its wording, not by a code."))
         if raised.age_unknown:
             parts.append("The birth date is not known: taken as an adult.")
         if raised.not_available:
@@ -140,7 +139,7 @@ class Wording:
             summary=summary if len(summary) <= SUMMARY_LIMIT else summary[: SUMMARY_LIMIT - 1] + "…",
             detail="\n\n".join(parts),
             sources=rule.sources,
-            suggestions=self._suggestions(rule, facts),
+            suggestions=_suggestions(rule.folder, labels, facts),
             selection=rule.folder.definition.card.selection,
             override_reasons=rule.override_reasons,
         )
@@ -204,40 +203,40 @@ class Wording:
         evidence = {**self._library.shared.evidence, **definition.evidence}
         cited = [evidence[key] for key in definition.cites[self._profile]]
         reasons = self._library.shared.override_reasons
-        card = definition.card
         return _Templates(
             folder=folder,
-            summaries={variant: self._template(card.summary_of(variant)) for variant in definition.levels},
-            why_now=self._template(card.why_now),
-            recommended=self._template(card.recommended),
-            differs=self._template(card.guidance_differs) if card.guidance_differs else None,
-            labels=tuple(self._template(each.label) for each in card.suggestions),
+            cards={variant: self._card(definition.card, variant) for variant in definition.levels},
             evidence=" · ".join(_citation(each) for each in cited),
             sources=tuple((_label(each), each.url) for each in cited),
-            override_reasons=tuple((code, self.spelling(reasons[code].display)) for code in card.override_reasons),
+            override_reasons=tuple(
+                (code, self.spelling(reasons[code].display)) for code in definition.card.override_reasons
+            ),
         )
 
-    def _template(self, source: str) -> Template:
-        return self._jinja.from_string(self.spelling(source))
-
-    def _suggestions(self, rule: _Templates, facts: Mapping[str, Any]) -> tuple[SuggestionText, ...]:
-        offered = []
-        recommended = False
-        for spec, label in zip(rule.folder.definition.card.suggestions, rule.labels, strict=True):
-            if not all(facts[name] for name in spec.when) or any(facts[name] for name in spec.unless):
-                continue
-            # The first that is recommended and offered is the one: alternatives follow it.
-            is_first = spec.recommended and not recommended
-            recommended = recommended or is_first
-            words = _one_line(label.render({**facts, "order_text": self._order_text(spec.actions)}))
-            offered.append(SuggestionText(words, is_first, spec.actions))
-        return tuple(offered)
+    def _card(self, card: CardSpec, variant: str) -> Template:
+        """All words of one variant: summary, why now, recommended, where guidance differs, then the buttons."""
+        labels = [each.label.replace("{{ order_text }}", self._order_text(each.actions)) for each in card.suggestions]
+        parts = [card.summary_of(variant), card.why_now, card.recommended, card.guidance_differs or "", *labels]
+        return self._jinja.from_string(_NEXT_PART.join(parts))
 
     def _order_text(self, actions: tuple[Action, ...]) -> str:
         """The orders that the actions create, in words."""
         orders = [each.order for each in actions if isinstance(each, CreateOrder)]
         regimens = self._library.regimens.orders
         return "; ".join(regimens[name].in_profile(self._profile).text for name in orders)
+
+
+def _suggestions(folder: RuleFolder, labels: Sequence[str], facts: Mapping[str, Any]) -> tuple[SuggestionText, ...]:
+    """The buttons whose facts hold; of those that are recommended, the first is."""
+    offered = []
+    recommended = False
+    for spec, label in zip(folder.definition.card.suggestions, labels, strict=True):
+        if not all(facts[name] for name in spec.when) or any(facts[name] for name in spec.unless):
+            continue
+        is_first = spec.recommended and not recommended
+        recommended = recommended or is_first
+        offered.append(SuggestionText(_one_line(label), is_first, spec.actions))
+    return tuple(offered)
 
 
 def _label(evidence: Evidence) -> str:

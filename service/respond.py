@@ -109,7 +109,7 @@ class Responder:
 
         sources = {source for rule in rules for source in rule.sources}
         received = prefetch.received(call.prefetch, sources)
-        record = self._reader.record(drafts, received, call.patient_id, today)
+        record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
         evaluation = evaluate(rules, service.hook, record, today)
         _demand_required_keys(evaluation, received)
 
@@ -151,6 +151,11 @@ def _service(hook: Hook, rules: Sequence[Rule], library: Library) -> Service | N
         prefetch=prefetch.templates(own, library.terminology),
         rules=own,
     )
+
+
+def _labs_read(rules: Sequence[Rule]) -> set[str]:
+    """The laboratory concepts that the rules look at."""
+    return {concept for rule in rules for concept in rule.labs}
 
 
 def _is_patient(user_id: str | None) -> bool:

@@ -147,6 +147,7 @@ def _never_started(plan: Plan, record: PatientRecord, limits: Limits, today: dat
         "refused": None,
         "over_a_year": False,
         "lengthy_interval": False,
+        "shorter": "",
         **_today(record, course, cobalamin(course.medicine)),
     }
     return Alert("never_started", facts, course)

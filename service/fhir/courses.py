@@ -72,6 +72,8 @@ def order(
     if status is None:
         return None
     medicine = products.of(resource)
+    if not medicine.ingredients:
+        return Order(reference_of(resource, position), medicine, status, selected=selected)
     return Order(
         reference=reference_of(resource, position),
         medicine=medicine,

@@ -44,7 +44,11 @@ def day(value: Any, zone: ZoneInfo) -> date | None:
 
 def first(resource: dict[str, Any], *names: str) -> Any:
     """The first of several members that is present: FHIR versions name the same thing differently."""
-    return next((resource[name] for name in names if resource.get(name) is not None), None)
+    for name in names:
+        value = resource.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def period_end_or_start(value: Any) -> Any:

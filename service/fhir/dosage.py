@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
 from service.fhir.dates import first
-from service.fhir.timing import read_timing
+from service.fhir.timing import NO_TIMING, read_timing
 
 _MASS = {
     "mg": Decimal(1000),
@@ -50,11 +50,12 @@ _COUNTS = {"one": Decimal(1), "two": Decimal(2), "three": Decimal(3), "half": De
 def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminology, zone: ZoneInfo) -> Instruction:
     """One dosage instruction; `words` are those of the whole order, for the site."""
     own = _text(dosage)
-    timing = read_timing(dosage.get("timing"), own, terminology, zone)
+    when = dosage.get("timing")
+    timing = read_timing(when, own, terminology, zone) if when or own else NO_TIMING
     return Instruction(
-        amount=_amount(dosage) or _amount_in_words(own),
+        amount=_amount(dosage) or (_amount_in_words(own) if own else None),
         route=read_route(dosage.get("route"), own, terminology),
-        site=read_site(first(dosage, "site", "siteCodeableConcept"), " ".join((own, words)), terminology),
+        site=read_site(first(dosage, "site", "siteCodeableConcept"), f"{own} {words}".strip(), terminology),
         repeat=timing.repeat,
         starts=timing.starts,
         ends=timing.ends,
@@ -169,7 +170,7 @@ def read_site(concept: Any, words: str, terminology: Terminology) -> Site | None
         for text in _texts(concept):
             if found := terminology.site_in_text(text):
                 return Site(*found)
-    found = terminology.site_in_text(words) if words.strip() else None
+    found = terminology.site_in_text(words) if words else None
     return Site(*found) if found else None
 
 

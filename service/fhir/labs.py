@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -38,24 +39,24 @@ _LABELS = {
 }  # fmt: skip
 
 
-def results(resource: dict[str, Any], setting: Setting) -> list[LabResult | Unreadable]:
-    """The results of an Observation and its components that rules know."""
+def results(resource: dict[str, Any], wanted: Collection[str], setting: Setting) -> list[LabResult | Unreadable]:
+    """The results of an Observation and its components that are of the `wanted` concepts."""
+    concept = _concept(resource.get("code"), setting)
+    components = resource.get("component")
+    if not components and concept not in wanted:
+        return []
     if resource.get("status") not in _VALID and resource.get("status") is not None:
         return []
     found = []
-    concept = _concept(resource.get("code"), setting)
-    components = resource.get("component")
-    if concept is None and not components:
-        return []
     said = first(resource, "effectiveDateTime", "effectiveInstant") or period_end_or_start(
         resource.get("effectivePeriod")
     )
     said = said or first(resource, "issued", "appliesDateTime")
-    if concept and (result := _result(concept, resource, said, setting)):
+    if concept in wanted and concept and (result := _result(concept, resource, said, setting)):
         found.append(result)
     for component in components if isinstance(components, list) else []:
         part = _concept(component.get("code"), setting) if isinstance(component, dict) else None
-        if part and (result := _result(part, component, said, setting)):
+        if part in wanted and part and (result := _result(part, component, said, setting)):
             found.append(result)
     return found
 
@@ -101,14 +102,14 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
         return Unreadable(concept, day, "unknown-unit")
     if comparator is None and implausible(concept, canonical):
         return Unreadable(concept, day, "implausible-value")
-    label = _LABELS.get(unit.strip().lower().replace(" ", ""), "")
     return LabResult(
         concept,
         day,
         canonical,
         comparator,
         _flag(part) or _range_flag(part, value, unit),
-        reported=f"{comparator or ''}{value.normalize():f} {label}".strip(),
+        sent=value,
+        unit=_LABELS.get(unit.strip().lower().replace(" ", ""), ""),
     )
 
 
@@ -133,7 +134,7 @@ def _qualitative(concept: str, part: dict[str, Any], said: Any, setting: Setting
             day = _day(said, setting)
             if isinstance(day, str):
                 return Unreadable(concept, None, day)
-            return LabResult(concept, day, positive=positive, reported="positive" if positive else "negative")
+            return LabResult(concept, day, positive=positive)
     return None
 
 
@@ -168,8 +169,10 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
 
 
 def _interpretations(part: dict[str, Any]) -> list[str]:
-    found = []
     said = part.get("interpretation")
+    if said is None:
+        return []
+    found = []
     for each in said if isinstance(said, list) else [said]:
         if not isinstance(each, dict):
             continue

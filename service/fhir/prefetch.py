@@ -71,13 +71,7 @@ def templates(rules: Iterable[Rule], terminology: Terminology) -> dict[str, str]
 
 def _codes(rules: Iterable[Rule], terminology: Terminology) -> str:
     """The laboratory codes of all results that the rules read."""
-    concepts = {
-        concept
-        for rule in rules
-        for need in (*rule.needs, *rule.uses)
-        if need.source is Source.LABS
-        for concept in need.of
-    }
+    concepts = {concept for rule in rules for concept in rule.labs}
     return ",".join(
         f"{terminology.uri(system)}|{code}"
         for concept in sorted(concepts)

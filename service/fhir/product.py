@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from cards.dosing import COBALAMINS
 from cards.record import Medicine, Route, Strength
 from cards.strength import strengths_in
-from cards.terminology import Terminology
+from cards.terminology import Coded, Terminology
 from service.fhir.dates import first
 
 _INJECTION = re.compile(r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b", re.I)
@@ -33,28 +34,25 @@ NO_MEDICINE = Medicine(())
 class Products:
     """Finds the medicine of a resource.
 
-    `bundled`: Medication resources that came beside it, by id. `unrecognised` counts drug codings that no value set
-    knows.
+    `beside`: the resources that came with it, searched for a Medication only when one is referred to.
+    `unrecognised` counts drug codings that no value set knows.
     """
 
-    def __init__(self, terminology: Terminology, bundled: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, terminology: Terminology, beside: Callable[[], Mapping[str, dict[str, Any]]]) -> None:
         self._terminology = terminology
-        self._bundled = bundled
+        self._beside = beside
+        self._bundled: Mapping[str, dict[str, Any]] | None = None
         self.unrecognised = 0
 
     def of(self, resource: dict[str, Any]) -> Medicine:
         """The medicine of a request, administration, statement or dispense of any FHIR version."""
         concept, product = self._concept(resource)
-        found = self._by_code(concept)
         words = _words(concept, resource)
-        if found is None:
-            found = _by_words(words, self._terminology)
-        strengths = _ingredient_strengths(product, found, self._terminology)
-        if strengths:
-            return Medicine(
-                found.ingredients, found.by_text, {**found.strengths, **strengths}, found.form_route, found.multivitamin
-            )
-        return found
+        found = self._by_code(concept, words) or (_by_words(words, self._terminology) if words else NO_MEDICINE)
+        if not product:
+            return found
+        strengths = {**found.strengths, **_ingredient_strengths(product, found, self._terminology)}
+        return replace(found, strengths=strengths)
 
     def _concept(self, resource: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The CodeableConcept of the drug, and the Medication resource that it stands in."""
@@ -83,21 +81,21 @@ class Products:
                 if isinstance(each, dict) and each.get("id") == target[1:]:
                     return each
             return {}
+        if self._bundled is None:
+            self._bundled = self._beside()
         return self._bundled.get(target) or self._bundled.get(target.split("/_history")[0].rsplit("/", 1)[-1]) or {}
 
-    def _by_code(self, concept: dict[str, Any]) -> Medicine | None:
+    def _by_code(self, concept: dict[str, Any], words: tuple[str, ...]) -> Medicine | None:
         codings = concept.get("coding")
         coded = False
-        for coding in codings if isinstance(codings, list) else [codings]:
+        for coding in codings if isinstance(codings, list) else (codings,):
             if not isinstance(coding, dict):
                 continue
             code = coding.get("code")
             coded = coded or isinstance(code, str)
             found = self._terminology.find(str(coding.get("system")), str(code))
-            drugs = [each for each in found if each.concept.kind == "drug"]
-            if drugs:
-                names = tuple(each.concept.name for each in drugs)
-                return _known(names, drugs[0].display, _words(concept, {}), self._terminology)
+            if found and found[0].concept.kind == "drug":
+                return _known(found, words, self._terminology)
         self.unrecognised += coded
         return None
 
@@ -111,45 +109,53 @@ def medications(resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _words(concept: dict[str, Any], resource: dict[str, Any]) -> str:
+def _words(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[str, ...]:
     """All that is said of the drug in words."""
-    found = [concept.get("text")]
+    found = []
+    text = concept.get("text")
+    if isinstance(text, str) and text:
+        found.append(text)
     codings = concept.get("coding")
-    found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
+    for each in codings if isinstance(codings, list) else ():
+        display = each.get("display") if isinstance(each, dict) else None
+        if isinstance(display, str) and display and display != text:
+            found.append(display)
     reference = resource.get("medicationReference")
-    if isinstance(reference, dict):
-        found.append(reference.get("display"))
-    return " | ".join(dict.fromkeys(each for each in found if isinstance(each, str) and each))
+    display = reference.get("display") if isinstance(reference, dict) else None
+    if isinstance(display, str) and display and display not in found:
+        found.append(display)
+    return tuple(found)
 
 
 @lru_cache(maxsize=8192)
-def _known(concepts: tuple[str, ...], display: str, words: str, terminology: Terminology) -> Medicine:
+def _known(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Terminology) -> Medicine:
     """A medicine by its code."""
-    ingredients = _ingredients(concepts, terminology)
+    ingredients = _ingredients((each.concept.name for each in coded if each.concept.kind == "drug"), terminology)
+    named = " | ".join((coded[0].display, *words))
     if ingredients == ("cyanocobalamin",):
-        other = [form for form, pattern in _FORMS.items() if pattern.search(words)]
+        other = [form for form, pattern in _FORMS.items() if pattern.search(named)]
         ingredients = (other[0],) if other else ingredients
-    named = f"{display} | {words}"
-    strengths = strengths_in(display, ingredients)
-    for name in words.split(" | "):
-        strengths = {**strengths_in(name, ingredients), **strengths}
+    strengths: dict[str, Strength] = {}
+    for name in (*reversed(words), coded[0].display):
+        strengths.update(strengths_in(name, ingredients))
     return Medicine(ingredients, False, strengths, _form(named, ingredients), bool(_MULTIVITAMIN.search(named)))
 
 
 @lru_cache(maxsize=8192)
-def _by_words(words: str, terminology: Terminology) -> Medicine:
+def _by_words(words: tuple[str, ...], terminology: Terminology) -> Medicine:
     """A medicine by its words; none that we know when they name nothing."""
-    concepts = terminology.drugs_in_text(words) if words else ()
+    named = " | ".join(words)
+    concepts = terminology.drugs_in_text(named)
     if not concepts:
         return NO_MEDICINE
     ingredients = _ingredients(concepts, terminology)
     strengths: dict[str, Strength] = {}
-    for name in words.split(" | "):
-        strengths = {**strengths_in(name, ingredients), **strengths}
-    return Medicine(ingredients, True, strengths, _form(words, ingredients), bool(_MULTIVITAMIN.search(words)))
+    for name in reversed(words):
+        strengths.update(strengths_in(name, ingredients))
+    return Medicine(ingredients, True, strengths, _form(named, ingredients), bool(_MULTIVITAMIN.search(named)))
 
 
-def _ingredients(concepts: tuple[str, ...], terminology: Terminology) -> tuple[str, ...]:
+def _ingredients(concepts: Iterable[str], terminology: Terminology) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for name in concepts for each in terminology.drug_ingredients(name)))
 
 
@@ -196,8 +202,8 @@ def _item_ingredients(
             found = terminology.find(str(coding.get("system")), str(coding.get("code")))
             names += [each.concept.name for each in found if each.concept.kind == "drug"]
     if not names:
-        names += terminology.drugs_in_text(_words(concept, {}))
-    wanted = tuple(each for each in _ingredients(tuple(names), terminology) if each in medicine.ingredients)
+        names += terminology.drugs_in_text(" | ".join(_words(concept, {})))
+    wanted = tuple(each for each in _ingredients(names, terminology) if each in medicine.ingredients)
     if wanted or items > 1 or names:
         return wanted
     # One ingredient without a name that we know, in a product that we know: it is that one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -94,7 +94,7 @@ class Reader:
         entries = bundle.get("entry") if isinstance(bundle, dict) else None
         resources = [each.get("resource") for each in _list(entries) if isinstance(each, dict)]
         setting = Setting(self._terminology, self._zone, today)
-        products = Products(self._terminology, _bundled(entries, resources))
+        products = Products(self._terminology, lambda: _bundled(entries, resources))
         chosen = {each for each in _list(selections) if isinstance(each, str)}
         orders, originals, r4 = [], {}, True
         for position, resource in enumerate(resources):
@@ -114,14 +114,21 @@ class Reader:
         return Drafts(tuple(orders), originals, r4, products.unrecognised)
 
     def record(
-        self, drafts: Drafts, received: Mapping[Source, Received], patient_id: str, today: date
+        self,
+        drafts: Drafts,
+        received: Mapping[Source, Received],
+        labs_wanted: Collection[str],
+        patient_id: str,
+        today: date,
     ) -> PatientRecord:
-        """The patient, from the sources in `received` and no others."""
+        """The patient, from the sources in `received` and no others; of results, only the concepts that are wanted."""
         setting = Setting(self._terminology, self._zone, today)
         # A Medication may stand beside the orders in any of the Bundles.
-        beside = [each for found in received.values() for each in found.resources]
-        products = Products(self._terminology, medications(beside))
-        readers = _readers(products, setting)
+        products = Products(
+            self._terminology,
+            lambda: medications(each for found in received.values() for each in found.resources),
+        )
+        readers = _readers(products, labs_wanted, setting)
         facts: dict[type, list[Fact]] = {}
         states = {}
         for source, (supplied, resources) in received.items():
@@ -159,7 +166,9 @@ _FAULTS = (
 )
 
 
-def _readers(products: Products, setting: Setting) -> dict[Source, Callable[[dict[str, Any]], Fact]]:
+def _readers(
+    products: Products, labs_wanted: Collection[str], setting: Setting
+) -> dict[Source, Callable[[dict[str, Any]], Fact]]:
     """How a resource of each source is read: one resource in; a fact, a list of facts, or nothing out."""
     return {
         Source.PATIENT: lambda resource: findings.patient(resource, setting),
@@ -168,7 +177,7 @@ def _readers(products: Products, setting: Setting) -> dict[Source, Callable[[dic
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
         Source.DISPENSES: lambda resource: courses.dispense(resource, products, setting),
-        Source.LABS: lambda resource: labs.results(resource, setting),
+        Source.LABS: lambda resource: labs.results(resource, labs_wanted, setting),
         Source.PROCEDURES: lambda resource: findings.procedure(resource, setting),
         Source.FAMILY: lambda resource: findings.relative(resource, setting),
         Source.TESTS: lambda resource: findings.service(resource, setting),
@@ -233,13 +242,13 @@ def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]
 
 def _is_of(patient_id: str, resource: dict[str, Any]) -> bool:
     """Whether a resource is about this patient; one without a subject, or with an identifier alone, is."""
-    if resource.get("resourceType") == "Patient":
-        return resource.get("id") in (None, patient_id)
-    subject = first(resource, "subject", "patient")
-    reference = subject.get("reference") if isinstance(subject, dict) else None
+    subject = resource.get("subject") or resource.get("patient")
+    if not isinstance(subject, dict):
+        return resource.get("resourceType") != "Patient" or resource.get("id") in (None, patient_id)
+    reference = subject.get("reference")
     if not isinstance(reference, str) or reference.startswith(("urn:", "#")):
         return True
-    return reference.split("/_history")[0].rsplit("/", 1)[-1] == patient_id
+    return reference.partition("/_history")[0].rpartition("/")[2] == patient_id
 
 
 def _is_r4(resource: dict[str, Any]) -> bool:

@@ -24,7 +24,6 @@ from cards.library import (
     CreateTest,
     DeleteDraft,
     Library,
-    RecordElsewhere,
     Regimen,
     Step,
 )
@@ -71,13 +70,27 @@ class Target:
 
 
 class Writer:
-    """Writes the actions of suggestions in one profile."""
+    """Writes the actions of suggestions in one profile.
+
+    Everything that a suggestion can create is built and validated once, here; a call only adds the patient and the day.
+    Raises `pydantic.ValidationError` for a regimen that makes no valid FHIR.
+    """
 
     def __init__(self, library: Library, profile: Profile) -> None:
         self._regimens = library.regimens
         self._terminology = library.terminology
         self._profile = profile
         self._usual_drug = library.regimens.orders["loading_standard"].in_profile(profile).drug
+        orders = {name: pair.in_profile(profile) for name, pair in library.regimens.orders.items()}
+        self._orders = {name: self._order(regimen) for name, regimen in orders.items()}
+        self._given_today = {name for name, regimen in orders.items() if regimen.steps[0].once}
+        self._tests = {name: self._test(test) for name, test in library.regimens.tests.items()}
+        self._tasks = {name: _task(task) for name, task in library.regimens.tasks.items()}
+        self._statements = {drug: self._statement(drug) for drug in library.regimens.drugs}
+        everyone = Target("example", date(2000, 1, 1), True, lambda _: None, "example", "Practitioner/example")
+        for built in (self._orders, self._tests, self._tasks, self._statements):
+            for resource in built.values():
+                _MODELS[resource["resourceType"]].model_validate(_for(resource, everyone))
 
     def action(self, action: Action, description: str, about: Course | None, target: Target) -> dict[str, Any]:
         """One action of a suggestion. Raises `CannotWrite` when it cannot be expressed for this EHR or order."""
@@ -89,83 +102,61 @@ class Writer:
             resource = target.find(about.reference) if about else None
             if resource is None:
                 raise CannotWrite
-            return {
-                "type": "update",
-                "description": description,
-                "resource": self._changed(resource, action.change, target.today),
-            }
+            changed = self._changed(resource, action.change, target.today)
+            return {"type": "update", "description": description, "resource": changed}
         if not target.r4:
             raise CannotWrite
-        resource = self._created(action, about, target)
-        # A new resource of ours is valid or it does not leave the service.
-        _MODELS[resource["resourceType"]].model_validate(resource)
-        return {"type": "create", "description": description, "resource": resource}
+        return {"type": "create", "description": description, "resource": self._created(action, about, target)}
 
     def _created(self, action: Action, about: Course | None, target: Target) -> dict[str, Any]:
         if isinstance(action, CreateOrder):
-            return self._order(self._regimens.orders[action.order].in_profile(self._profile), target)
+            order = _for(self._orders[action.order], target)
+            if action.order in self._given_today:
+                (instruction,) = order["dosageInstruction"]
+                order["dosageInstruction"] = [{**instruction, "timing": {"event": [target.today.isoformat()]}}]
+            return order
         if isinstance(action, CreateTest):
-            test = self._regimens.tests[action.test]
-            return {
-                "resourceType": "ServiceRequest",
-                "status": "draft",
-                "intent": "order",
-                "code": self._concept(test),
-                **_for_patient(target),
-                "authoredOn": target.today.isoformat(),
-            }
+            return _for(self._tests[action.test], target)
         if isinstance(action, CreateTask):
-            return {
-                "resourceType": "Task",
-                "status": "requested",
-                "intent": "order",
-                "description": self._regimens.tasks[action.task].text,
-                "for": {"reference": f"Patient/{target.patient_id}"},
-                "authoredOn": target.today.isoformat(),
-            }
-        assert isinstance(action, RecordElsewhere)
+            return _for(self._tasks[action.task], target)
         ordered = cobalamin(about.medicine) if about else None
-        drug = ordered if ordered in self._regimens.drugs else self._usual_drug
-        return {
-            "resourceType": "MedicationStatement",
-            "status": "completed",
-            "medicationCodeableConcept": self._medication(drug or self._usual_drug),
-            "subject": {"reference": f"Patient/{target.patient_id}"},
-            "dateAsserted": target.today.isoformat(),
-            "note": [{"text": "B12 injection given elsewhere: enter the date it was given."}],
-        }
+        return _for(self._statements.get(ordered or "", self._statements[self._usual_drug]), target)
 
-    def _order(self, regimen: Regimen, target: Target) -> dict[str, Any]:
-        order = {
+    # --- what a suggestion can create --------------------------------------------------------------------------
+
+    def _order(self, regimen: Regimen) -> dict[str, Any]:
+        steps = enumerate(regimen.steps, start=1)
+        return {
             "resourceType": "MedicationRequest",
             "status": "draft",
             "intent": "order",
             "medicationCodeableConcept": self._medication(regimen.drug),
-            **_for_patient(target),
-            "authoredOn": target.today.isoformat(),
-            "dosageInstruction": [
-                self._instruction(number, step, regimen, target.today)
-                for number, step in enumerate(regimen.steps, start=1)
-            ],
+            "dosageInstruction": [self._instruction(number, step, regimen) for number, step in steps],
         }
-        if target.user_id and target.user_id.startswith(("Practitioner/", "PractitionerRole/")):
-            order["requester"] = {"reference": target.user_id}
-        return order
 
-    def _instruction(self, number: int, step: Step, regimen: Regimen, today: date) -> dict[str, Any]:
-        route = self._regimens.routes["intramuscular"]
+    def _instruction(self, number: int, step: Step, regimen: Regimen) -> dict[str, Any]:
         dose: dict[str, Any] = {"value": float(regimen.dose_mg), "unit": "mg", "system": UCUM, "code": "mg"}
         if self._profile == "us":
             dose = {"value": int(regimen.dose_mg * 1000), "unit": "mcg", "system": UCUM, "code": "ug"}
-        instruction: dict[str, Any] = {
-            "sequence": number,
-            "timing": {"event": [today.isoformat()]} if step.once else {"repeat": _repeat(step)},
-            "route": self._concept(route),
-            "doseAndRate": [{"doseQuantity": dose}],
-        }
+        instruction: dict[str, Any] = {"sequence": number}
         if number == 1:
             instruction["text"] = regimen.text
+        if not step.once:
+            instruction["timing"] = {"repeat": _repeat(step)}
+        instruction["route"] = self._concept(self._regimens.routes["intramuscular"])
+        instruction["doseAndRate"] = [{"doseQuantity": dose}]
         return instruction
+
+    def _test(self, test: CodedText) -> dict[str, Any]:
+        return {"resourceType": "ServiceRequest", "status": "draft", "intent": "order", "code": self._concept(test)}
+
+    def _statement(self, drug: str) -> dict[str, Any]:
+        return {
+            "resourceType": "MedicationStatement",
+            "status": "completed",
+            "medicationCodeableConcept": self._medication(drug),
+            "note": [{"text": "B12 injection given elsewhere: enter the date it was given."}],
+        }
 
     def _medication(self, drug: str) -> dict[str, Any]:
         coded = self._regimens.drugs[drug]
@@ -260,11 +251,24 @@ class Writer:
         }
 
 
-def _for_patient(target: Target) -> dict[str, Any]:
-    members: dict[str, Any] = {"subject": {"reference": f"Patient/{target.patient_id}"}}
+def _task(task: CodedText) -> dict[str, Any]:
+    return {"resourceType": "Task", "status": "requested", "intent": "order", "description": task.text}
+
+
+def _for(resource: dict[str, Any], target: Target) -> dict[str, Any]:
+    """A new resource for this patient, encounter, prescriber and day."""
+    patient = {"reference": f"Patient/{target.patient_id}"}
+    kind = resource["resourceType"]
+    if kind == "Task":
+        return {**resource, "for": patient, "authoredOn": target.today.isoformat()}
+    if kind == "MedicationStatement":
+        return {**resource, "subject": patient, "dateAsserted": target.today.isoformat()}
+    members: dict[str, Any] = {"subject": patient, "authoredOn": target.today.isoformat()}
     if target.encounter_id:
         members["encounter"] = {"reference": f"Encounter/{target.encounter_id}"}
-    return members
+    if target.user_id and target.user_id.startswith(("Practitioner/", "PractitionerRole/")):
+        members["requester"] = {"reference": target.user_id}
+    return {**resource, **members}
 
 
 def _repeat(step: Step) -> dict[str, Any]:

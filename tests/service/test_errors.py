@@ -58,7 +58,7 @@ def failing(message: str = MARKED) -> Listener:
         b"[" * 100_000 + b"]" * 100_000,
         b'{"context":' * 50_000 + b"1" + b"}" * 50_000,
     ],
-    ids=lambda body: repr(body[:24]),
+    ids=lambda body: f"{body[:24]!r} of {len(body)}",
 )
 async def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
     async with client() as ehr:
