@@ -1,0 +1,23 @@
+"""Numbers as FHIR JSON sends them, and numbers out of every proportion turned away."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+# Nothing in medicine is larger or finer; beyond these, arithmetic on calendars and doses would overflow.
+_LARGEST = Decimal("1e9")
+_FINEST = Decimal("1e-9")
+
+
+def number(value: Any) -> Decimal | None:
+    """A JSON number, or a string that holds one; None for anything else, for infinities and for absurd sizes."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = Decimal(str(value))
+    except (InvalidOperation, ValueError):
+        return None
+    if not found.is_finite() or (found and not _FINEST <= abs(found) <= _LARGEST):
+        return None
+    return found
