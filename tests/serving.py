@@ -22,9 +22,13 @@ async def service_on(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service on this day, in this profile, with a site's own thresholds."""
     own = tuple(sorted((name, Decimal(value)) for name, value in (thresholds or {}).items()))
-    transport = httpx.ASGITransport(app=_app(today, profile, own))
-    async with httpx.AsyncClient(transport=transport, base_url="http://b12.example.org") as client:
+    async with client_of(_app(today, profile, own)) as client:
         yield client
+
+
+def client_of(app: ASGIApp) -> httpx.AsyncClient:
+    """A client that speaks to `app` and to nothing else."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://b12.example.org")
 
 
 @cache

@@ -67,12 +67,12 @@ _LY = {"hourly": PeriodUnit.HOUR, "daily": PeriodUnit.DAY, "weekly": PeriodUnit.
 _LY |= {"monthly": PeriodUnit.MONTH, "yearly": PeriodUnit.YEAR}
 _CARDINALS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12,
+    "eleven": 11, "twelve": 12, "third": 3, "fourth": 4,
 }  # fmt: skip
 _ADVERBS = {"once": 1, "twice": 2, "thrice": 3}
 _NUMBERS = {**_CARDINALS, **_ADVERBS}
 
-_N = r"(\d{1,3}(?:\.\d+)?|" + "|".join(_CARDINALS) + r")"
+_N = r"(\d{1,3}(?:\.\d+)?|" + "|".join(_CARDINALS) + r")(?:nd|rd|th)?"
 _N_TIMES = r"(\d{1,2}|" + "|".join(_NUMBERS) + r")"
 _TO = r"\s*(?:-|–|to|or)\s*"
 _UNIT = r"(hours?|hrs?|days?|weeks?|wks?|months?|mths?|years?|yrs?)"
@@ -87,20 +87,23 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 # "Review in 3/12" is no interval of doses.
 _NOT_ABOUT_DOSES = _pattern(r"\b(?:review|re-?check|re-?test|follow[- ]?up|bloods?|blood tests?|levels?)\b[^.;,]*")
-_THEN = _pattern(r"[,;.]?\s*\b(?:and\s+)?(?:then|followed by|thereafter|after that|afterwards)\b")
+_THEN = _pattern(r"[,;.]?\s*\b(?:and\s+)?(?:then|followed by|thereafter|after that|afterwards|maintenance)\b")
 
 _LASTS_SHORTHAND = _pattern(r"\b(?:for|x)\s*(\d{1,2})/(7|52|12)\b(?![\d/])")
-_LASTS = _pattern(rf"\bfor\s+(?:a\s+|the\s+(?:first|next)\s+|up to\s+)?(?:{_N}(?:{_TO}{_N})?\s*)?{_UNIT}\b")
+_LASTS = _pattern(
+    rf"\b(?:for\s+(?:a\s+|the\s+(?:first|next)\s+|up to\s+)?(?:{_N}(?:{_TO}{_N})?\s*)?|x\s*{_N}\s*){_UNIT}\b"
+)
 _OVER = _pattern(rf"\b(?:over|within|in)\s+(?:a\s+)?(?:{_N}\s*)?{_UNIT}\b")
 
 _DAYS_A_WEEK = _pattern(rf"\b{_N}\s*days?\s*(?:in\s+)?{_PER}\s*week\b")
 _RANGE_LY = _pattern(rf"\b{_N}{_TO}{_N}[\s-]*(hourly|weekly|monthly|yearly)\b")
 _EVERY_RANGE = _pattern(rf"\b(?:every|each|q)\s*{_N}\s*{_UNIT}?{_TO}{_N}\s*-?\s*{_UNIT}\b")
-_EVERY_SHORTHAND = _pattern(r"\b(?:every|each|at intervals of)\s*(\d{1,2})/(7|52|12)(?![\d/])")
+_TO_SHORTHAND = r"(?:(\d{1,2})(?:/(?:7|52|12))?\s*(?:-|–|to)\s*)?(\d{1,2})/(7|52|12)"
+_EVERY_SHORTHAND = _pattern(rf"\b(?:every|each|at intervals of)\s*{_TO_SHORTHAND}(?![\d/])")
 _TIMES_EVERY = _pattern(rf"\b{_N_TIMES}\s*(?:x|times)?\s*(?:in\s+)?every\s+{_N}\s*{_UNIT}\b")
 _EVERY_SHORT = _pattern(rf"\b(?:q|every)\.?\s?(\d{{1,3}})(?:\s*-\s*(\d{{1,3}}))?\s?{_SHORT}\b")
 _TIMES_LY = _pattern(
-    rf"\b{_N}\s*(?:x|times)\s*(daily|weekly|monthly|yearly)\b|\b(once|twice|thrice)[\s-]+(daily|weekly|monthly|yearly)\b"
+    rf"\b{_N}\s*(?:x|times|doses|injections)\s*(daily|weekly|monthly|yearly)\b|\b(once|twice|thrice)[\s-]+(daily|weekly|monthly|yearly)\b"
 )
 _TIMES = _pattern(rf"\b{_N_TIMES}\s*(?:x|times?|doses?|injections?)?\s*(?:in\s+)?{_PER}\s*{_ONE_UNIT}")
 _X_TIMES = _pattern(rf"\bx\s?(\d{{1,2}})\s*{_PER}\s*{_ONE_UNIT}|\b(\d{{1,2}})\s*x\s*{_ONE_UNIT}")
@@ -122,10 +125,15 @@ _FIXED = [
         (rf"(?<!-)\bmonthly\b|(?<!in )(?<!after )\b(?:a|per) month\b|/\s?month\b", 1, 1, PeriodUnit.MONTH),
         (r"(?<!-)\byearly\b|\bannually\b|(?<!in )(?<!after )\b(?:a|per) year\b", 1, 1, PeriodUnit.YEAR),
         (r"\bdaily\b|\b(?:a|per|each) day\b|/\s?day\b|\bo\.?d\b|\bqd\b", 1, 1, PeriodUnit.DAY),
-        (r"\b(?:(?:every|each|at|in the) (?:night|morning|evening)|nocte|mane|q[ah][ms]|bedtime)\b", 1, 1, PeriodUnit.DAY),
+        (
+            r"\b(?:(?:every|each|at|in the) (?:night|morning|evening)|nocte|mane|q[ah][ms]|bedtime)\b",
+            1,
+            1,
+            PeriodUnit.DAY,
+        ),
     ]
 ]
-_BARE_SHORTHAND = _pattern(r"(?<![\d/.,])(?<!in )(\d{1,2})/(7|52|12)(?:ly)?(?![\w/])")
+_BARE_SHORTHAND = _pattern(rf"(?<![\d/.,])(?<!in ){_TO_SHORTHAND}(?:ly)?(?![\w/])")
 _WEEKDAY = _pattern(r"\b(mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday|s|rs|r)?s?\b")
 _NOT_ON = _pattern(r"\b(?:except|avoid|not|omit|starting|from|next)\b")
 
@@ -143,8 +151,8 @@ def _lasting(text: str) -> tuple[Period | None, str]:
     if match := _LASTS_SHORTHAND.search(text):
         return _period(match[1], match[1], _SHORTHAND[match[2]]), text[: match.start()] + text[match.end() :]
     if (match := _LASTS.search(text)) and not text[match.end() :].lstrip().startswith(("a week", "per week", "/")):
-        low = match[1] or "one"
-        return _period(low, match[2] or low, _unit(match[3])), text[: match.start()] + text[match.end() :]
+        low = match[1] or match[3] or "one"
+        return _period(low, match[2] or low, _unit(match[4])), text[: match.start()] + text[match.end() :]
     return None, text
 
 
@@ -153,7 +161,8 @@ def _count(text: str) -> int | None:
     return int(_value(match[1])) or None if match else None
 
 
-def _every(text: str) -> Repeat | None:  # noqa: PLR0911 - one line per way of saying it, the most explicit first
+def _every(text: str) -> Repeat | None:
+    """How often; the most explicit ways of saying it are tried first."""
     if match := _DAYS_A_WEEK.search(text):
         return Repeat(_value(match[1]), _period("1", "1", PeriodUnit.WEEK))
     if match := _RANGE_LY.search(text):
@@ -161,7 +170,7 @@ def _every(text: str) -> Repeat | None:  # noqa: PLR0911 - one line per way of s
     if (match := _EVERY_RANGE.search(text)) and match[2] in (None, match[4]):
         return Repeat(_ONE, _period(match[1], match[3], _unit(match[4])))
     if match := _EVERY_SHORTHAND.search(text):
-        return Repeat(_ONE, _period(match[1], match[1], _SHORTHAND[match[2]]))
+        return Repeat(_ONE, _period(match[1] or match[2], match[2], _SHORTHAND[match[3]]))
     if match := _TIMES_EVERY.search(text):
         return Repeat(_value(match[1]), _period(match[2], match[2], _unit(match[3])))
     if match := _EVERY_SHORT.search(text):
@@ -183,12 +192,12 @@ def _every(text: str) -> Repeat | None:  # noqa: PLR0911 - one line per way of s
         if pattern.search(text):
             return Repeat(Decimal(times), _period(str(every), str(every), period_unit))
     if match := _BARE_SHORTHAND.search(text):
-        return Repeat(_ONE, _period(match[1], match[1], _SHORTHAND[match[2]]))
+        return Repeat(_ONE, _period(match[1] or match[2], match[2], _SHORTHAND[match[3]]))
     return _on_weekdays(text)
 
 
 def _on_weekdays(text: str) -> Repeat | None:
-    """ "Mon, Wed, Fri" is three times a week."""
+    """Named weekdays: "Mon, Wed, Fri" is three times a week."""
     named = {match[1].lower() for match in _WEEKDAY.finditer(text)}
     alone = len(named) == 1 and not re.search(r"\b(?:every|each|on)\s+\w+days?\b", text, re.IGNORECASE)
     if not named or alone or _NOT_ON.search(text):
