@@ -83,6 +83,7 @@ class SourceNeed(_Strict):
 
     months: int | None = None
     of: tuple[str, ...] = ()
+    only_in: Profile | None = None
 
 
 class Change(_Strict):
@@ -327,8 +328,8 @@ class Library:
         return Rule(
             topic=definition.topic,
             hooks=frozenset(definition.hooks),
-            needs=_needs(definition.needs),
-            uses=_needs(definition.uses),
+            needs=_needs(definition.needs, profile),
+            uses=_needs(definition.uses, profile),
             levels={variant: definition.level(variant, profile) for variant in definition.levels},
             limits=Limits(profile, values),
             criteria=folder.criteria,
@@ -337,8 +338,12 @@ class Library:
         )
 
 
-def _needs(needs: Mapping[Source, SourceNeed]) -> tuple[Need, ...]:
-    return tuple(Need(source, need.months, frozenset(need.of)) for source, need in needs.items())
+def _needs(needs: Mapping[Source, SourceNeed], profile: Profile) -> tuple[Need, ...]:
+    return tuple(
+        Need(source, need.months, frozenset(need.of))
+        for source, need in needs.items()
+        if need.only_in in (None, profile)
+    )
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
+from cards.library import RuleError
 from service.endpoints import openapi
 from service.respond import build
 from service.settings import Settings, WrongSetting, from_environment
@@ -28,7 +29,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         settings = from_environment()
-    except WrongSetting as wrong:
+        services = build(settings).services.values()
+    except (WrongSetting, RuleError) as wrong:
         parser.exit(2, f"b12-cds: {wrong}\n")
     if arguments.command == "serve":
         if not 0 <= arguments.port <= 65_535:
@@ -37,7 +39,7 @@ def main() -> None:
             parser.error("--workers must be 1 or more")
         _serve(settings, arguments.host, arguments.port, arguments.workers)
     else:
-        print(json.dumps(openapi.document(build(settings).services.values()), indent=2, ensure_ascii=False))
+        print(json.dumps(openapi.document(services), indent=2, ensure_ascii=False))
 
 
 def _serve(settings: Settings, host: str, port: int, workers: int) -> None:

@@ -12,6 +12,7 @@ from service.fhir.writer import CannotWrite, Target, Writer
 
 TOPIC_SYSTEM = "urn:b12-cds:topic"
 OVERRIDE_SYSTEM = "urn:b12-cds:override-reason"
+OVERRIDE_CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 
 Card = dict[str, Any]
 

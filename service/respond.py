@@ -14,7 +14,7 @@ from cards.wording import Wording, worth_a_card
 from service.fhir import prefetch
 from service.fhir.reader import Drafts, Reader
 from service.fhir.writer import Target, Writer
-from service.present import OVERRIDE_SYSTEM, card, not_evaluated_card
+from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, card, not_evaluated_card
 from service.settings import Settings
 
 EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
@@ -73,6 +73,7 @@ class Service:
     description: str
     usage_requirements: str
     prefetch: Mapping[str, str]
+    extension: Mapping[str, Any]
     rules: tuple[Rule, ...]
 
 
@@ -85,14 +86,7 @@ class Responder:
         self._writer = Writer(library, settings.profile)
         rules = library.rules(settings.profile, settings.thresholds)
         self.services: Mapping[str, Service] = {
-            service.id: service for hook in Hook if (service := _service(hook, rules, library))
-        }
-        self.override_reasons = {
-            "system": OVERRIDE_SYSTEM,
-            "concept": [
-                {"code": code, "display": self._wording.spelling(reason.display), "category": reason.category}
-                for code, reason in library.shared.override_reasons.items()
-            ],
+            service.id: service for hook in Hook if (service := _service(hook, rules, library, self._wording))
         }
 
     def respond(self, service: Service, call: HookCall, today: date) -> dict[str, Any]:
@@ -135,7 +129,7 @@ def build(settings: Settings) -> Responder:
     return Responder(load(), settings)
 
 
-def _service(hook: Hook, rules: Sequence[Rule], library: Library) -> Service | None:
+def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wording) -> Service | None:
     own = tuple(rule for rule in rules if hook in rule.hooks)
     if not own:
         return None
@@ -149,8 +143,22 @@ def _service(hook: Hook, rules: Sequence[Rule], library: Library) -> Service | N
         description=description.format(topics=topics),
         usage_requirements=_USAGE.format(needs=", ".join(needs) or "none"),
         prefetch=prefetch.templates(own, library.terminology),
+        extension={OVERRIDE_SYSTEM: _override_reasons(own, library, wording)},
         rules=own,
     )
+
+
+def _override_reasons(rules: Sequence[Rule], library: Library, wording: Wording) -> dict[str, Any]:
+    """The override reasons of the rules' cards, each with its category of HL7's non-adherence reason codes."""
+    used = {code for rule in rules for code in library.folders[rule.topic].definition.card.override_reasons}
+    return {
+        "categorySystem": OVERRIDE_CATEGORY_SYSTEM,
+        "concept": [
+            {"code": code, "display": wording.spelling(reason.display), "category": reason.category}
+            for code, reason in library.shared.override_reasons.items()
+            if code in used
+        ],
+    }
 
 
 def _labs_read(rules: Sequence[Rule]) -> set[str]:

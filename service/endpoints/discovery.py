@@ -24,6 +24,7 @@ def entry(service: Service, version: str) -> dict[str, Any]:
         "prefetch": dict(service.prefetch),
         "usageRequirements": service.usage_requirements,
         "version": version,
+        "extension": dict(service.extension),
     }
     return {name: value for name, value in members.items() if value}
 

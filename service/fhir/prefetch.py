@@ -44,8 +44,6 @@ SEARCHES = {
     Source.APPOINTMENTS: Search("Appointment", "-date", 50),
     Source.CLAIMS: Search("ExplanationOfBenefit", "-created", 100),
 }
-# Claims are a record of injections in the United States only.
-_ONLY_IN = {Source.CLAIMS: "us"}
 _LAB_SYSTEMS = ("LOINC", "SNOMED")
 
 
@@ -53,10 +51,9 @@ def templates(rules: Iterable[Rule], terminology: Terminology) -> dict[str, str]
     """The prefetch templates of the `rules` of one hook, by their public keys."""
     rules = tuple(rules)
     wanted = {source for rule in rules for source in rule.sources}
-    profiles = {rule.limits.profile for rule in rules}
     result = {}
     for source in Source:
-        if source not in wanted or (source in _ONLY_IN and _ONLY_IN[source] not in profiles):
+        if source not in wanted:
             continue
         if source is Source.PATIENT:
             result[source.value] = PATIENT_TEMPLATE

@@ -121,8 +121,8 @@ _FIXED = [
         (r"\bq\.?d\.?s\b|\bq\.?i\.?d\b", 4, 1, PeriodUnit.DAY),
         (r"\bt\.?d\.?s\b|\bt\.?i\.?d\b", 3, 1, PeriodUnit.DAY),
         (r"\bb\.?d\b|\bb\.?i\.?d\b", 2, 1, PeriodUnit.DAY),
-        (rf"(?<!-)\bweekly\b|(?<!in )(?<!after )\b(?:a|per) week\b|/\s?(?:week|wk)\b", 1, 1, PeriodUnit.WEEK),
-        (rf"(?<!-)\bmonthly\b|(?<!in )(?<!after )\b(?:a|per) month\b|/\s?month\b", 1, 1, PeriodUnit.MONTH),
+        (r"(?<!-)\bweekly\b|(?<!in )(?<!after )\b(?:a|per) week\b|/\s?(?:week|wk)\b", 1, 1, PeriodUnit.WEEK),
+        (r"(?<!-)\bmonthly\b|(?<!in )(?<!after )\b(?:a|per) month\b|/\s?month\b", 1, 1, PeriodUnit.MONTH),
         (r"(?<!-)\byearly\b|\bannually\b|(?<!in )(?<!after )\b(?:a|per) year\b", 1, 1, PeriodUnit.YEAR),
         (r"\bdaily\b|\b(?:a|per|each) day\b|/\s?day\b|\bo\.?d\b|\bqd\b", 1, 1, PeriodUnit.DAY),
         (
@@ -139,7 +139,8 @@ _NOT_ON = _pattern(r"\b(?:except|avoid|not|omit|starting|from|next)\b")
 
 _COUNT = _pattern(rf"\b{_N}\s*(?:doses|injections)\b(?!\s*(?:{_PER}\b|/|daily|weekly|monthly))")
 _X_COUNT = _pattern(
-    rf"(?<!\d)(?<!\d )\bx\s?(\d{{1,2}})\b(?!\s*(?:{_PER}\b|/|\.\d|\d|-|[mµ]?c?g\b|ml|tab|cap|amp|days?|w|month|year|daily))"
+    rf"(?<!\d)(?<!\d )\bx\s?(\d{{1,2}})\b"
+    rf"(?!\s*(?:{_PER}\b|/|\.\d|\d|-|[mµ]?c?g\b|ml|tab|cap|amp|days?|w|month|year|daily))"
 )
 _ONCE = _pattern(r"\b(?:stat|one[- ]off|single (?:dose|injection)|once only|once,? today|one dose|1 dose)\b")
 _AS_NEEDED = _pattern(r"\b(?:p\.?r\.?n|(?:as|when|if) (?:needed|required|necessary))\b")

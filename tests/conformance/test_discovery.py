@@ -138,9 +138,29 @@ def test_every_hook_has_one_service_with_an_id_of_its_own() -> None:
 
 @pytest.mark.req(214, 215)
 def test_discovery_adds_no_members_of_its_own() -> None:
-    """Members that the standard does not know would have to stand in an extension; we need none."""
+    """What the standard has no member for stands in an extension, under a name that nobody else uses."""
     for each in services("uk"):
-        assert set(each) <= {"hook", "title", "description", "id", "prefetch", "usageRequirements", "version"}
+        standard = {"hook", "title", "description", "id", "prefetch", "usageRequirements", "version", "extension"}
+        assert set(each) <= standard
+        assert set(each["extension"]) == {"urn:b12-cds:override-reason"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_override_reasons_are_published_with_their_category_of_hl7(profile: Profile) -> None:
+    """The reasons are codes of our own; each says to which suggested category of the standard it belongs."""
+    categories = {
+        "cds-not-applicable",
+        "cds-suboptimal-context",
+        "recipient-disagrees-evidence",
+        "recipient-concerns-outcomes",
+        "does-not-align-preferences",
+        "not-convenient-feasible",
+    }
+    for each in services(profile):
+        reasons = each["extension"]["urn:b12-cds:override-reason"]
+        assert reasons["categorySystem"] == "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
+        assert "inaccurate" in {reason["code"] for reason in reasons["concept"]}
+        assert all(reason["category"] in categories and reason["display"] for reason in reasons["concept"])
 
 
 def test_every_service_names_the_version_of_the_standard() -> None:

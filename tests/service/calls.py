@@ -45,6 +45,7 @@ def _service(hook: Hook) -> Service:
         description=f"Description of {hook}",
         usage_requirements="",
         prefetch={},
+        extension={},
         rules=(),
     )
 

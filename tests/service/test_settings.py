@@ -127,3 +127,17 @@ def test_a_wrong_argument_is_refused_by_its_name(arguments: list[str]) -> None:
     assert ended.returncode == 2
     assert arguments[0] in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_threshold_that_no_rule_has_ends_the_start_with_a_message() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "service", "serve", "--port", "0"],
+        env={"B12_CDS_THRESHOLDS": '{"b12_deficiant_below": 145}'},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr == "b12-cds: thresholds: unknown b12_deficiant_below\n"

@@ -13,6 +13,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from fhir.resources.R4B.task import Task
 
 from cards.library import load
+from cards.record import Source
 from cards.rule import PROFILES, Hook, Profile
 from cards.vignettes import ExpectedCard, all_files
 from tests import ehr
@@ -56,6 +57,7 @@ def buttock_draft(**changes: Any) -> dict[str, Any]:
 
 
 async def signed(*drafts: dict[str, Any], profile: Profile = "uk", **prefetch: Any) -> dict[str, Any]:
+    """The answer at signing for a patient of whom nothing is in the chart but what `prefetch` brings."""
     request = {
         "hook": "order-sign",
         "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
@@ -65,7 +67,7 @@ async def signed(*drafts: dict[str, Any], profile: Profile = "uk", **prefetch: A
             "encounterId": "visit-1",
             "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": each} for each in drafts]},
         },
-        "prefetch": prefetch,
+        "prefetch": {source.value: None for source in Source} | prefetch,
     }
     async with service_on(TODAY, profile) as client:
         answer = await client.post("/cds-services/b12-order-sign", json=request)
@@ -199,7 +201,7 @@ async def test_b12_comes_in_the_profiles_drug_for_this_visit_and_prescriber(prof
 
 async def test_a_draft_is_removed_by_its_reference() -> None:
     draft = {**buttock_draft(), "medicationCodeableConcept": {"text": "Folic acid 5mg tablets"}}
-    del draft["dosageInstruction"][0]["site"]
+    draft["dosageInstruction"] = [{"text": "One tablet daily"}]
     anaemia = {"resourceType": "Condition", "code": {"coding": [{"system": SNOMED, "code": "84027009"}]}}
 
     [card] = (await signed(draft, problems=anaemia, labs=None))["cards"]
