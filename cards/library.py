@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cards.record import Source
-from cards.rule import PROFILES, Criteria, Hook, Level, Limits, Need, Profile, Rule, Trigger
+from cards.rule import PROFILES, Criteria, Hook, Level, Limits, Need, Problem, Profile, Rule, Trigger
 from cards.terminology import Terminology
 
 CARDS = Path(__file__).parent
@@ -84,6 +84,8 @@ class SourceNeed(_Strict):
     months: int | None = None
     of: tuple[str, ...] = ()
     only_in: Profile | None = None
+    instead: Source | None = None
+    on: tuple[Hook, ...] = ()
 
 
 class Change(_Strict):
@@ -92,6 +94,9 @@ class Change(_Strict):
     site: Literal["deltoid", "vastus_lateralis", "ventrogluteal"] | None = None
     start: Literal["tomorrow"] | None = None
     interval: str | None = None
+    dose: Literal["usual"] | None = None
+    route: Literal["intramuscular", "subcutaneous"] | None = None
+    end: Literal["none"] | None = None
 
     @model_validator(mode="after")
     def _one_change(self) -> Change:
@@ -195,6 +200,11 @@ class Definition(_Strict):
     def _hangs_together(self) -> Definition:
         if isinstance(self.card.summary, dict) and set(self.card.summary) != set(self.levels):
             raise ValueError("card.summary and levels name different variants")
+        per_profile: dict[str, Mapping[Profile, object]] = {"cites": self.cites}
+        per_profile |= {f"levels.{name}": each for name, each in self.levels.items() if isinstance(each, dict)}
+        for name, values in per_profile.items():
+            if lacking := [profile for profile in PROFILES if profile not in values]:
+                raise ValueError(f"{name}: nothing for {', '.join(lacking)}")
         return self
 
     def level(self, variant: str, profile: Profile) -> Level:
@@ -217,10 +227,18 @@ class OverrideReason(_Strict):
     ]
 
 
+class RootProblem(_Strict):
+    """A root problem that several rules may see: whose, and the rules that may speak of it, the first ones first."""
+
+    of: Literal["order", "patient"]
+    topics: tuple[str, ...]
+
+
 class Shared(_Strict):
     """`shared.yaml`: what all rules have in common."""
 
     precedence: tuple[str, ...]
+    problems: dict[str, RootProblem]
     thresholds: dict[str, Threshold]
     evidence: dict[str, Evidence]
     override_reasons: dict[str, OverrideReason]
@@ -329,47 +347,66 @@ class Library:
             topic=definition.topic,
             hooks=frozenset(definition.hooks),
             needs=_needs(definition.needs, profile),
-            uses=_needs(definition.uses, profile),
+            uses=(*_needs(definition.uses, profile), *_for_suggestions(definition)),
             levels={variant: definition.level(variant, profile) for variant in definition.levels},
             limits=Limits(profile, values),
             criteria=folder.criteria,
             triggered_by=folder.triggered_by,
             precedence=self.shared.precedence.index(definition.topic),
+            problems=tuple(
+                Problem(name, problem.of == "order", problem.topics.index(definition.topic))
+                for name, problem in self.shared.problems.items()
+                if definition.topic in problem.topics
+            ),
         )
 
 
 def _needs(needs: Mapping[Source, SourceNeed], profile: Profile) -> tuple[Need, ...]:
     return tuple(
-        Need(source, need.months, frozenset(need.of))
+        Need(source, need.months, frozenset(need.of), need.instead, frozenset(need.on))
         for source, need in needs.items()
         if need.only_in in (None, profile)
     )
 
 
+def _for_suggestions(definition: Definition) -> tuple[Need, ...]:
+    """What must be looked at before something is offered: allergies before a drug, open orders before a test."""
+    actions = [action for suggestion in definition.card.suggestions for action in suggestion.actions]
+    wanted = []
+    if any(isinstance(each, CreateOrder) for each in actions):
+        wanted.append(Source.ALLERGIES)
+    if any(isinstance(each, CreateTest) for each in actions):
+        wanted.append(Source.TESTS)
+    return tuple(Need(source) for source in wanted if source not in {*definition.needs, *definition.uses})
+
+
 @cache
-def load() -> Library:
-    """Read every rule folder, once.
+def load(cards: Path = CARDS) -> Library:
+    """Read every rule folder in `cards`, once.
 
     Raises `RuleError`, naming file and field, for a folder that cannot be used.
     """
-    shared = _parse(Shared, CARDS / "shared.yaml")
-    regimens = _parse(Regimens, CARDS / "regimens.yaml")
+    shared = _parse(Shared, cards / "shared.yaml")
+    regimens = _parse(Regimens, cards / "regimens.yaml")
     terminology = Terminology.load()
     folders = {}
-    for path in sorted(CARDS.glob("*/card.yaml")):
+    for path in sorted(cards.glob("*/card.yaml")):
         folder = _folder(path.parent)
-        _check(folder, shared, regimens, path)
+        _check(folder, shared, regimens, terminology, path)
         folders[folder.definition.topic] = folder
     return Library(shared, regimens, MappingProxyType(folders), terminology)
 
 
 def _folder(folder: Path) -> RuleFolder:
     definition = _parse(Definition, folder / "card.yaml")
-    module = import_module(f"cards.{folder.name}.criteria")
-    return RuleFolder(definition, folder, module.criteria, module.triggered_by)
+    try:
+        module = import_module(f"cards.{folder.name}.criteria")
+        return RuleFolder(definition, folder, module.criteria, module.triggered_by)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise RuleError(f"{folder / 'criteria.py'}: {error}") from error
 
 
-def _check(folder: RuleFolder, shared: Shared, regimens: Regimens, path: Path) -> None:
+def _check(folder: RuleFolder, shared: Shared, regimens: Regimens, terminology: Terminology, path: Path) -> None:
     """Whether a folder agrees with its name and with what it refers to."""
     definition = folder.definition
     evidence = {**shared.evidence, **definition.evidence}
@@ -377,6 +414,8 @@ def _check(folder: RuleFolder, shared: Shared, regimens: Regimens, path: Path) -
         raise RuleError(f"{path}: topic: the folder is called {folder.folder.name}")
     if definition.topic not in shared.precedence:
         raise RuleError(f"{path}: topic: not in the precedence of shared.yaml")
+    for need in (*definition.needs.values(), *definition.uses.values()):
+        _refer(path, "needs.of", need.of, dict.fromkeys(terminology.names))
     _refer(path, "card.override_reasons", definition.card.override_reasons, shared.override_reasons)
     thresholds = {**shared.thresholds, **definition.thresholds}.values()
     cited = {value.cite for each in thresholds for value in (each.uk, each.us) if value.cite}

@@ -257,12 +257,16 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Order(Course):
-    """A medicine being ordered now.
+    """A medicine or a laboratory test being ordered now.
 
     `selected`: the advice is asked for this one; the other drafts are context (order-select).
+    `tests`: the laboratory concepts that a test order asks for; its medicine has no ingredients.
+    `times_injections`: the reason of a test order says that the result is to decide the next injection.
     """
 
     selected: bool = True
+    tests: tuple[str, ...] = ()
+    times_injections: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +403,30 @@ class Relative:
     concepts: tuple[Concept, ...]
 
 
+class Reaction(StrEnum):
+    """What a recorded reaction was, as far as it is described."""
+
+    ANAPHYLAXIS = "anaphylaxis"
+    ALLERGIC = "angioedema, bronchospasm or urticaria"
+    OTHER = "other"
+    NOT_RECORDED = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Allergy:
+    """A recorded allergy or intolerance; refuted, entered-in-error, inactive and resolved ones never reach the record.
+
+    `substances`: drug ingredients (`cobalamin`: vitamin B12 of no stated form) and `allergens` of the value sets.
+    `when`: onset, else the day it was recorded.
+    """
+
+    substances: tuple[str, ...]
+    reaction: Reaction = Reaction.NOT_RECORDED
+    high_criticality: bool = False
+    intolerance: bool = False
+    when: When | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """An appointment that is booked or a service that is ordered.
@@ -442,6 +470,7 @@ class PatientRecord:
     dispensed: tuple[Dispensed, ...] = ()
     labs: tuple[LabResult, ...] = ()
     procedures: tuple[Procedure, ...] = ()
+    allergies: tuple[Allergy, ...] = ()
     family: tuple[Relative, ...] = ()
     planned: tuple[Planned, ...] = ()
     sources: Mapping[Source, SourceState] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cards.calendar import months_before
 from cards.record import Course, Order, PatientRecord, Source, Supplied, Unreadable
@@ -119,11 +119,27 @@ NEVER_ON_A_CARD = frozenset({"no-dose-recorded"})
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One source that a rule reads: how many months back (None: ever), and which concepts (none: all of it)."""
+    """One source that a rule reads: how many months back (None: ever), and which concepts (none: all of it).
+
+    `instead`: another source that will do as well; `on`: the hooks on which it is needed (none: on all).
+    """
 
     source: Source
     months: int | None = None
     of: frozenset[str] = frozenset()
+    instead: Source | None = None
+    on: frozenset[Hook] = frozenset()
+
+
+class Problem(NamedTuple):
+    """One root problem, of which one card speaks: its name, and whether it is one of an order or of the patient.
+
+    Of several alerts about it the loudest is kept, then the one whose rule has the earliest `turn`.
+    """
+
+    name: str
+    of_order: bool
+    turn: int
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,7 @@ class Rule:
     """One rule for one profile, ready to be asked.
 
     `needs`: without them no answer is possible; `uses`: may raise, lower or exclude.
-    `levels`: the level of each variant in this profile.
+    `levels`: the level of each variant in this profile. `problems`: the root problems of which one card speaks.
     """
 
     topic: str
@@ -143,11 +159,17 @@ class Rule:
     criteria: Criteria
     triggered_by: Trigger
     precedence: int
+    problems: tuple[Problem, ...] = ()
+
+    def needed(self, hook: Hook) -> tuple[Need, ...]:
+        """The needs on this hook."""
+        return tuple(need for need in self.needs if not need.on or hook in need.on)
 
     @cached_property
     def sources(self) -> frozenset[Source]:
         """Everything that the rule reads."""
-        return frozenset(need.source for need in (*self.needs, *self.uses))
+        read = (*self.needs, *self.uses)
+        return frozenset(source for need in read for source in (need.source, need.instead) if source)
 
     @cached_property
     def labs(self) -> frozenset[str]:
@@ -196,12 +218,17 @@ class NotEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one call came to. `excluded` holds, per topic, why rules that looked stayed silent."""
+    """What one call came to.
+
+    `excluded` holds, per topic, why rules that looked stayed silent; `merged`, per topic, the topic whose card speaks
+    of the same problem.
+    """
 
     raised: tuple[Raised, ...] = ()
     evaluated: tuple[str, ...] = ()
     not_evaluated: tuple[NotEvaluated, ...] = ()
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    merged: Mapping[str, str] = field(default_factory=dict)
 
 
 def triggered(rules: Sequence[Rule], hook: Hook, drafts: Sequence[Order]) -> tuple[Rule, ...]:
@@ -217,7 +244,8 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
     """Ask the triggered `rules` about this patient.
 
     A rule that finds nothing is silent only when its needs are known as far back as it looks; otherwise it is
-    reported as not evaluated. Evidence that is sufficient to fire, fires. Alerts come most urgent first.
+    reported as not evaluated. Evidence that is sufficient to fire, fires. Alerts come most urgent first, one for each
+    root problem.
     """
     raised: list[Raised] = []
     evaluated: list[str] = []
@@ -229,7 +257,7 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
             orders = [order for order in record.drafts if order.selected and rule.triggered_by(order, rule.limits)]
         outcomes = [rule.criteria(order, record, rule.limits, today) for order in orders]
         alerts = [outcome for outcome in outcomes if isinstance(outcome, Alert)]
-        lacking = [lack for outcome in outcomes if (lack := _lacking(rule, outcome, record, today))]
+        lacking = [lack for outcome in outcomes if (lack := _lacking(rule, outcome, hook, record, today))]
         if alerts:
             unknown = _not_available(rule, record, today)
             ageless = Source.PATIENT in rule.sources and record.patient.born is None
@@ -240,17 +268,47 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
             evaluated.append(rule.topic)
         if reasons := tuple(dict.fromkeys(o.why for o in outcomes if isinstance(o, Excluded))):
             excluded[rule.topic] = reasons
-    raised.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
-    return Evaluation(tuple(raised), tuple(evaluated), tuple(not_evaluated), excluded)
+    kept, merged = _one_for_each_problem(raised)
+    kept.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
+    return Evaluation(tuple(kept), tuple(evaluated), tuple(not_evaluated), excluded, merged)
 
 
-def _lacking(rule: Rule, outcome: Outcome, record: PatientRecord, today: date) -> NotEvaluated | None:
+def _one_for_each_problem(raised: Sequence[Raised]) -> tuple[list[Raised], dict[str, str]]:
+    """The alerts without those whose problem a louder or earlier one speaks of; and which one that is, by topic."""
+    kept: list[Raised] = []
+    merged: dict[str, str] = {}
+    for each in raised:
+        speaker = next((other for other in raised if _speaks_for(other, each)), None)
+        if speaker:
+            merged[each.rule.topic] = speaker.rule.topic
+        else:
+            kept.append(each)
+    return kept, merged
+
+
+def _speaks_for(other: Raised, alert: Raised) -> bool:
+    """Whether `other` is about the same problem, of the same order where orders matter, and goes before `alert`."""
+    if other.rule is alert.rule:
+        return False
+    theirs = {problem.name: problem.turn for problem in other.rule.problems}
+    return any(
+        (other.level.rank, -theirs[problem.name]) > (alert.level.rank, -problem.turn)
+        for problem in alert.rule.problems
+        if problem.name in theirs and not (problem.of_order and _order_of(other) != _order_of(alert))
+    )
+
+
+def _order_of(raised: Raised) -> str | None:
+    return raised.alert.about.reference if raised.alert.about else None
+
+
+def _lacking(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, today: date) -> NotEvaluated | None:
     """What keeps this outcome from being an answer."""
     if isinstance(outcome, Unanswerable):
         return NotEvaluated(rule, outcome.data, outcome.reason)
     if outcome is not None:
         return None
-    gaps = [(need, gap) for need in rule.needs if (gap := _gap(need, record, today))]
+    gaps = [(need, gap) for need in rule.needed(hook) if (gap := _gap(need, record, today))]
     if not gaps:
         return None
     # The commonest first cause names the reason; all incomplete sources are listed.
@@ -259,6 +317,8 @@ def _lacking(rule: Rule, outcome: Outcome, record: PatientRecord, today: date) -
 
 def _gap(need: Need, record: PatientRecord, today: date) -> str | None:
     """Why `need` is not completely known, or None."""
+    if need.instead and not _gap(Need(need.instead, need.months, need.of), record, today):
+        return None
     back_to = months_before(today, need.months) if need.months is not None else None
     state = record.state(need.source)
     if not record.known(need.source, back_to):

@@ -10,7 +10,7 @@ from cards.record import Strength
 
 _MCG = {"mg": Decimal(1000), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
 _STRENGTH = re.compile(
-    r"(?P<number>\d+(?:[.,]\d+)*)\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
+    r"(?P<number>(?:(?<![\w.])\.)?\d+(?:[.,]\d+)*)\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
     r"(?:\s*(?:/|per|in)\s*(?P<volume>\d+(?:\.\d+)?)?\s*(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
     re.IGNORECASE,
 )
@@ -23,31 +23,46 @@ _NAMES = {
 _COBALAMIN = re.compile(r"cobalamin|cobamamide|b[ -]?12", re.IGNORECASE)
 
 
+_BETWEEN = re.compile(r"\s/\s|\s\+\s|;|\s(?:and|with|&)\s", re.IGNORECASE)
+_AND_ANOTHER = re.compile(r"\s*/\s*\d")
+# In "1,000" the comma sets off thousands, in "0,4" it is the decimal one of the continent.
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+
+
 @lru_cache(maxsize=4096)
 def strengths_in(name: str, ingredients: tuple[str, ...]) -> dict[str, Strength]:
     """The strength of each of `ingredients` that the product's name gives, in micrograms.
 
-    In a name that lists several ingredients ("A 0.8 MG / B 0.115 MG") each takes the strength beside it; a strength
-    that cannot be told apart is left out.
+    In a name that lists several ingredients ("A 0.8 MG / B 0.115 MG", "A 200 mg and B 0.35 mg") each takes the
+    strength beside it; a strength that cannot be told apart is left out.
     """
     found: dict[str, Strength] = {}
-    parts = [part for part in re.split(r"\s/\s|\s\+\s|;", name) if part]
+    parts = [part for part in _BETWEEN.split(name) if part]
     for ingredient in ingredients:
         own = _NAMES.get(ingredient, _COBALAMIN)
         part = parts[0] if len(parts) == 1 else next((each for each in parts if own.search(each)), None)
-        strength = _strength(part) if part else None
+        strength = _strength(part, own) if part else None
         if strength and (len(ingredients) == 1 or len(parts) > 1):
             found[ingredient] = strength
     return found
 
 
-def _strength(text: str) -> Strength | None:
-    match = _STRENGTH.search(text)
-    if match is None:
+def _strength(text: str, own: re.Pattern[str]) -> Strength | None:
+    """The one strength in a text; of several that differ, the one behind the ingredient's name."""
+    every = [_read(match) for match in _STRENGTH.finditer(text)]
+    if not every:
         return None
-    try:
-        number = Decimal(match["number"].replace(",", ""))
-    except InvalidOperation:
+    if all(each == every[0] for each in every):
+        return every[0]
+    named = own.search(text)
+    behind = _STRENGTH.search(text, named.end()) if named else None
+    # "Ferrograd Folic 325mg/350microgram" does not say which is whose.
+    return _read(behind) if behind and not _AND_ANOTHER.match(text, behind.end()) else None
+
+
+def _read(match: re.Match[str]) -> Strength | None:
+    number = _number(match["number"])
+    if number is None:
         return None
     unit = match["unit"].lower()
     factor = _MCG.get(unit) or (Decimal(1000) if unit.startswith("milligram") else Decimal(1))
@@ -57,3 +72,10 @@ def _strength(text: str) -> Strength | None:
     if match["per"].lower() == "l":
         volume *= 1000
     return Strength(number * factor, volume) if volume else None
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text.replace(",", "" if _THOUSANDS.fullmatch(text) else "."))
+    except InvalidOperation:
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -47,9 +47,9 @@ class Coded(NamedTuple):
 class _Words:
     """Recognises the concepts of one kind in a text."""
 
-    def __init__(self, concepts: Mapping[str, Any], vetoes: Iterable[str] = ()) -> None:
+    def __init__(self, concepts: Mapping[str, Any], vetoes: Sequence[str] = (), past: Sequence[str] = ()) -> None:
         self._patterns = [
-            (name, _any(each["text"]), _any([*each.get("not", ()), *vetoes]))
+            (name, _any(each["text"]), _any([*each.get("not", ()), *vetoes, *(() if "past" in each else past)]))
             for name, each in concepts.items()
             if each.get("text")
         ]
@@ -79,7 +79,7 @@ class Terminology:
     def __init__(self, folder: Path) -> None:
         self._systems: dict[str, list[str]] = _yaml(folder / "systems.yaml")
         concepts = _yaml(folder / "concepts.yaml")
-        vetoes = concepts.pop("condition_vetoes")
+        vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self._codes: dict[tuple[str, str], tuple[Coded, ...]] = {}
         self._members: dict[tuple[str, str], list[str]] = {}
@@ -90,7 +90,9 @@ class Terminology:
         self._routes = self._table(folder / "routes.csv", ["route"])
         self._timings = self._table(folder / "timings.csv", ["meaning"])
         self.drugs_in_text = _Words(concepts["drugs"]).find
-        self.conditions_in_text = _Words(concepts["conditions"], vetoes).find
+        self.allergens = frozenset(concepts["allergens"])
+        self.allergens_in_text = _Words(concepts["allergens"]).find
+        self.conditions_in_text = _Words(concepts["conditions"], vetoes, past).find
         self.labs_in_text = _Words(concepts["labs"]).find
         self.procedures_in_text = _Words(concepts["procedures"]).find
 
@@ -111,6 +113,11 @@ class Terminology:
     def codes_of(self, concept: str, system: str) -> tuple[str, ...]:
         """The codes of a concept in one code system (short name), in the order of its file."""
         return tuple(self._members.get((concept, system), ()))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all concepts."""
+        return frozenset(self._about)
 
     def title(self, name: str) -> str:
         """The plain name of a concept, or of a drug's ingredient."""

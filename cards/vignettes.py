@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cards.library import CARDS, RuleError, read_yaml
 from cards.record import (
+    Allergy,
     Amount,
     AmountUnit,
     ClinicalStatus,
@@ -38,6 +39,7 @@ from cards.record import (
     Planned,
     Problem,
     Procedure,
+    Reaction,
     Relative,
     Repeat,
     Route,
@@ -113,7 +115,10 @@ class Medication(_Said):
 
 
 class OrderLine(Medication):
-    """An order: being signed now (in `orders`) or in the chart (in `medicines`)."""
+    """An order: being signed now (in `orders`) or in the chart (in `medicines`).
+
+    One being signed may ask for `tests` (laboratory concepts) instead of a drug, with the `reason` it states.
+    """
 
     status: CourseStatus | None = None
     since: date | None = None
@@ -122,6 +127,8 @@ class OrderLine(Medication):
     inpatient: bool = False
     do_not_perform: bool = False
     selected: bool = True
+    tests: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 class DoseLine(Medication):
@@ -169,6 +176,16 @@ class LabLine(_Said):
     result: str
     day: date
     flag: Literal["low", "normal", "high"] | None = None
+
+
+class AllergyLine(_Said):
+    """An allergy `to` a drug or an allergen in words, with the `reaction` in words, when one is recorded."""
+
+    to: str
+    reaction: str | None = None
+    high: bool = False
+    intolerance: bool = False
+    day: date | None = None
 
 
 class PlannedLine(_Said):
@@ -219,6 +236,7 @@ class Vignette(_Said):
     claims: tuple[DoseLine, ...] = ()
     dispensed: tuple[SupplyLine, ...] = ()
     procedures: tuple[ProcedureLine, ...] = ()
+    allergies: tuple[AllergyLine, ...] = ()
     family: tuple[str, ...] = ()
     appointments: tuple[PlannedLine, ...] = ()
     services: tuple[PlannedLine, ...] = ()
@@ -291,6 +309,7 @@ def record(vignette: Vignette, today: date, terminology: Terminology) -> Patient
         dispensed=tuple(_dispensed(each, terminology) for each in vignette.dispensed),
         labs=tuple(lab for each in vignette.labs if isinstance(lab := _lab(each), LabResult)),
         procedures=tuple(_procedure(each, terminology) for each in vignette.procedures),
+        allergies=tuple(_allergy(each, terminology) for each in vignette.allergies),
         family=tuple(Relative(_concepts_in(each, terminology)) for each in vignette.family),
         planned=tuple(
             _planned(each, source, terminology)
@@ -387,6 +406,16 @@ def medicine(line: Medication, terminology: Terminology) -> Medicine:
 
 
 def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
+    if line.tests:
+        return Order(
+            reference=f"ServiceRequest/draft-{number + 1}",
+            medicine=Medicine(()),
+            status=line.status or CourseStatus.DRAFT,
+            do_not_perform=line.do_not_perform,
+            selected=line.selected,
+            tests=line.tests,
+            times_injections=bool(re.search("next injection", line.reason or "")),
+        )
     return Order(
         reference=f"MedicationRequest/draft-{number + 1}",
         medicine=medicine(line, terminology),
@@ -453,6 +482,22 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         ended=When.on(line.ended) if line.ended else None,
         names_b12=bool(re.search(r"\bb\s?12\b", line.text or "", re.IGNORECASE)),
         by_text=line.is_ is None,
+    )
+
+
+def _allergy(line: AllergyLine, terminology: Terminology) -> Allergy:
+    drugs = [each for name in terminology.drugs_in_text(line.to) for each in terminology.drug_ingredients(name)]
+    reaction = Reaction.OTHER if line.reaction else Reaction.NOT_RECORDED
+    if line.reaction == "anaphylaxis":
+        reaction = Reaction.ANAPHYLAXIS
+    elif line.reaction in ("angioedema", "bronchospasm", "urticaria"):
+        reaction = Reaction.ALLERGIC
+    return Allergy(
+        (*drugs, *terminology.allergens_in_text(line.to)),
+        reaction,
+        high_criticality=line.high,
+        intolerance=line.intolerance,
+        when=When.on(line.day) if line.day else None,
     )
 
 

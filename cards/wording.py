@@ -13,7 +13,8 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
 from cards.library import Action, CardSpec, CreateOrder, Evidence, Library, RuleFolder
-from cards.record import LabResult, Source, When
+from cards.offers import Offers, Withheld, only_removes
+from cards.record import Course, LabResult, Source, When
 from cards.rule import Hook, NotEvaluated, Profile, Raised
 
 # Parts of a card that are rendered together; no template and no fact holds this character.
@@ -117,8 +118,11 @@ class Wording:
         )
         self._rules = {topic: self._compile(folder) for topic, folder in library.folders.items()}
 
-    def text(self, raised: Raised) -> CardText:
-        """The card of an alert. Raises `jinja2.UndefinedError` for a fact that the text names and the alert lacks."""
+    def text(self, raised: Raised, offers: Offers) -> CardText:
+        """The card of an alert, with the buttons that `offers` does not withhold.
+
+        Raises `jinja2.UndefinedError` for a fact that the text names and the alert lacks.
+        """
         rule = self._rules[raised.rule.topic]
         variant, about = raised.alert.variant, raised.alert.about
         facts: dict[str, Any] = {**raised.alert.facts, "variant": variant}
@@ -130,6 +134,9 @@ class Wording:
             parts.append(differs)
         if about and about.medicine.by_text:
             parts.append(self.spelling("The drug was recognised by its wording, not by a code."))
+        suggestions, allergy = _suggestions(rule.folder, labels, facts, about, offers)
+        if allergy:
+            parts.append("An allergy to cobalamin or cobalt is recorded: no cobalamin order is offered here.")
         if raised.age_unknown:
             parts.append("The birth date is not known: taken as an adult.")
         if raised.not_available:
@@ -139,7 +146,7 @@ class Wording:
             summary=summary if len(summary) <= SUMMARY_LIMIT else summary[: SUMMARY_LIMIT - 1] + "…",
             detail="\n\n".join(parts),
             sources=rule.sources,
-            suggestions=_suggestions(rule.folder, labels, facts),
+            suggestions=suggestions,
             selection=rule.folder.definition.card.selection,
             override_reasons=rule.override_reasons,
         )
@@ -226,17 +233,28 @@ class Wording:
         return "; ".join(regimens[name].in_profile(self._profile).text for name in orders)
 
 
-def _suggestions(folder: RuleFolder, labels: Sequence[str], facts: Mapping[str, Any]) -> tuple[SuggestionText, ...]:
-    """The buttons whose facts hold; of those that are recommended, the first is."""
-    offered = []
-    recommended = False
+def _suggestions(
+    folder: RuleFolder, labels: Sequence[str], facts: Mapping[str, Any], about: Course | None, offers: Offers
+) -> tuple[tuple[SuggestionText, ...], bool]:
+    """The buttons whose facts hold and that are not withheld, and whether an allergy withheld one.
+
+    Of those that are recommended, the first is. To delete is never the only way out.
+    """
+    offered: list[SuggestionText] = []
+    recommended = allergy = False
     for spec, label in zip(folder.definition.card.suggestions, labels, strict=True):
         if not all(facts[name] for name in spec.when) or any(facts[name] for name in spec.unless):
+            continue
+        withheld = {reason for each in spec.actions if (reason := offers.withheld(each, about))}
+        if withheld:
+            allergy = allergy or Withheld.ALLERGY in withheld
             continue
         is_first = spec.recommended and not recommended
         recommended = recommended or is_first
         offered.append(SuggestionText(_one_line(label), is_first, spec.actions))
-    return tuple(offered)
+    if only_removes(action for each in offered for action in each.actions):
+        offered = []
+    return tuple(offered), allergy
 
 
 def _label(evidence: Evidence) -> str:

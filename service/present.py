@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from cards.offers import Offers
 from cards.rule import NOT_EVALUATED_TOPIC, NotEvaluated, Raised
 from cards.wording import CardText, SuggestionText, Wording
 from service.fhir.writer import CannotWrite, Target, Writer
@@ -17,9 +18,9 @@ OVERRIDE_CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-
 Card = dict[str, Any]
 
 
-def card(raised: Raised, wording: Wording, writer: Writer, target: Target) -> Card:
+def card(raised: Raised, wording: Wording, offers: Offers, writer: Writer, target: Target) -> Card:
     """The card of an alert; a suggestion that cannot be written as FHIR is left out and given in words."""
-    text = wording.text(raised)
+    text = wording.text(raised, offers)
     result = _card(text, raised.level.value, raised.rule.topic)
     about = raised.alert.about
     suggestions, in_words = [], []

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from cards.library import Library, load
+from cards.offers import Offers
 from cards.record import Source, Supplied
 from cards.rule import Evaluation, Hook, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
@@ -81,6 +82,8 @@ class Responder:
     """Answers hook calls for one profile. Holds no state between calls."""
 
     def __init__(self, library: Library, settings: Settings) -> None:
+        self._library = library
+        self._profile = settings.profile
         self._reader = Reader(library.terminology, settings.zone)
         self._wording = Wording(library, settings.profile)
         self._writer = Writer(library, settings.profile)
@@ -105,7 +108,7 @@ class Responder:
         received = prefetch.received(call.prefetch, sources)
         record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
         evaluation = evaluate(rules, service.hook, record, today)
-        _demand_required_keys(evaluation, received)
+        _demand_required_keys(evaluation, service.hook, received)
 
         target = Target(
             patient_id=call.patient_id,
@@ -115,7 +118,8 @@ class Responder:
             r4=drafts.r4,
             find=lambda reference: _in_chart(reference, drafts, received),
         )
-        cards = [card(raised, self._wording, self._writer, target) for raised in evaluation.raised]
+        offers = Offers(self._library, self._profile, record, today)
+        cards = [card(raised, self._wording, offers, self._writer, target) for raised in evaluation.raised]
         if gaps := worth_a_card(evaluation.not_evaluated, service.hook):
             cards.append(not_evaluated_card(gaps, self._wording))
         return {
@@ -135,7 +139,7 @@ def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wordi
         return None
     title, description = _ABOUT[hook]
     topics = ", ".join(library.folders[rule.topic].definition.title for rule in own)
-    needs = sorted({need.source.value for rule in own for need in rule.needs})
+    needs = sorted({need.source.value for rule in own for need in rule.needed(hook)})
     return Service(
         id=f"b12-{hook.value}",
         hook=hook,
@@ -171,7 +175,7 @@ def _is_patient(user_id: str | None) -> bool:
     return bool(user_id) and str(user_id).startswith(("Patient/", "RelatedPerson/"))
 
 
-def _demand_required_keys(evaluation: Evaluation, received: Mapping[Source, prefetch.Received]) -> None:
+def _demand_required_keys(evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]) -> None:
     if evaluation.raised or evaluation.evaluated:
         return
     missing = Supplied.MISSING.value
@@ -180,8 +184,9 @@ def _demand_required_keys(evaluation: Evaluation, received: Mapping[Source, pref
     keys = {
         need.source
         for gap in evaluation.not_evaluated
-        for need in gap.rule.needs
+        for need in gap.rule.needed(hook)
         if received[need.source].state is Supplied.MISSING
+        and not (need.instead and received[need.instead].state is not Supplied.MISSING)
     }
     raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
 

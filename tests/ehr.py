@@ -11,6 +11,7 @@ from cards.record import ClinicalStatus, CourseStatus, Source
 from cards.rule import Hook
 from cards.terminology import Terminology
 from cards.vignettes import (
+    AllergyLine,
     DoseLine,
     LabLine,
     Medication,
@@ -47,7 +48,9 @@ def request(vignette: Vignette, today: date, terminology: Terminology) -> Resour
         context["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": _entries(orders)}
     if vignette.hook is Hook.ORDER_SELECT:
         context["selections"] = [
-            f"MedicationRequest/draft-{number}" for number, each in enumerate(vignette.orders, start=1) if each.selected
+            f"{'ServiceRequest' if each.tests else 'MedicationRequest'}/draft-{number}"
+            for number, each in enumerate(vignette.orders, start=1)
+            if each.selected
         ]
     return {
         "hook": vignette.hook.value,
@@ -73,7 +76,7 @@ def prefetch(vignette: Vignette, today: date, terminology: Terminology) -> Resou
         Source.DISPENSES: [_dispense(each, terminology) for each in vignette.dispensed],
         Source.LABS: [_observation(each, terminology) for each in vignette.labs],
         Source.PROCEDURES: [_procedure(each, terminology) for each in vignette.procedures],
-        Source.ALLERGIES: [],
+        Source.ALLERGIES: [_allergy(each) for each in vignette.allergies],
         Source.FAMILY: [_family(each) for each in vignette.family],
         Source.TESTS: [_service(each) for each in vignette.services],
         Source.APPOINTMENTS: [_appointment(each) for each in vignette.appointments],
@@ -123,6 +126,8 @@ def _subject() -> Resource:
 
 
 def _order(line: OrderLine, number: int, terminology: Terminology) -> Resource:
+    if line.tests:
+        return {**_test_order(line, terminology), "id": f"draft-{number}"}
     order = _medication_request(line, terminology)
     return {**order, "id": f"draft-{number}", "status": (line.status or CourseStatus.DRAFT).value}
 
@@ -366,6 +371,39 @@ def _procedure(line: ProcedureLine, terminology: Terminology) -> Resource:
         result["code"]["text"] = f"Resection of {line.cm} cm"
     if line.day:
         result["performedDateTime"] = line.day.isoformat()
+    return result
+
+
+def _test_order(line: OrderLine, terminology: Terminology) -> Resource:
+    codings = [dict(zip(("system", "code"), code_of(terminology, test, None), strict=True)) for test in line.tests]
+    result: Resource = {
+        "resourceType": "ServiceRequest",
+        "status": (line.status or CourseStatus.DRAFT).value,
+        "intent": "order",
+        "code": {"coding": codings[:1]},
+        "orderDetail": [{"coding": [each]} for each in codings[1:]],
+        **_subject(),
+    }
+    if line.reason:
+        result["reasonCode"] = [{"text": line.reason}]
+    if line.do_not_perform:
+        result["doNotPerform"] = True
+    return result
+
+
+def _allergy(line: AllergyLine) -> Resource:
+    result: Resource = {
+        "resourceType": "AllergyIntolerance",
+        "code": {"text": line.to},
+        "patient": {"reference": f"Patient/{PATIENT}"},
+        "type": "intolerance" if line.intolerance else "allergy",
+    }
+    if line.reaction:
+        result["reaction"] = [{"manifestation": [{"text": line.reaction}]}]
+    if line.high:
+        result["criticality"] = "high"
+    if line.day:
+        result["onsetDateTime"] = line.day.isoformat()
     return result
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from cards.library import load
+from cards.offers import Offers
 from cards.rule import evaluate, triggered
 from cards.vignettes import ExpectedCard, ExpectedGap, Vignette, VignetteFile, all_files, record
 from cards.wording import Wording
@@ -39,7 +40,8 @@ def test_the_rules_say_what_the_vignette_says(topic: str, file: VignetteFile, vi
     asked = triggered(rules, vignette.hook, patient.drafts)
     evaluation = evaluate(asked, vignette.hook, patient, file.today)
 
-    cards = [(raised, Wording(library, vignette.profile).text(raised)) for raised in evaluation.raised]
+    offers = Offers(library, vignette.profile, patient, file.today)
+    cards = [(raised, Wording(library, vignette.profile).text(raised, offers)) for raised in evaluation.raised]
     gaps = [(gap.data, gap.reason) for gap in evaluation.not_evaluated]
     expected = vignette.expect
     if isinstance(expected, ExpectedCard):

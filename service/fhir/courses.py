@@ -26,7 +26,7 @@ from cards.record import (
 )
 from cards.terminology import Concept, Terminology
 from service.fhir.dates import first, period_end_or_start, when
-from service.fhir.dosage import read_amount, read_instruction
+from service.fhir.dosage import read_amount, read_instruction, read_instructions
 from service.fhir.product import Products
 from service.fhir.setting import Setting
 
@@ -132,7 +132,11 @@ def _instructions(
     found.sort(key=lambda each: each["sequence"] if isinstance(each.get("sequence"), int) else 0)
     # Only a cobalamin's site matters; notes are read for nothing else.
     notes = _notes(resource) if cobalamin(medicine) else ""
-    return tuple(read_instruction(each, notes, setting.terminology, setting.zone) for each in found)
+    return tuple(
+        instruction
+        for each in found
+        for instruction in read_instructions(each, notes, setting.terminology, setting.zone)
+    )
 
 
 def statement(resource: dict[str, Any], products: Products, setting: Setting) -> Course | Dose | Unreadable | None:

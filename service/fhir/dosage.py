@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from dataclasses import replace
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,9 @@ from zoneinfo import ZoneInfo
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
 from service.fhir.dates import first
+from service.fhir.numbers import number
 from service.fhir.timing import NO_TIMING, read_timing
+from service.fhir.timing_words import phases
 
 _MASS = {
     "mg": Decimal(1000),
@@ -35,16 +38,36 @@ _COUNTED = re.compile(
 _COUNTED_CODES = frozenset({"413516001", "428673006", "428641000", "415818006", "1", "{count}"})
 _MILLILITRES = frozenset({"ml", "millilitre", "milliliter", "cc"})
 _PER_KG = re.compile(r"^(mg|mcg|ug|g)/kg", re.IGNORECASE)
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+# Not the volume of a strength ("1 mg/1 ml"), nor the strength itself.
 _DOSE_IN_WORDS = re.compile(
-    r"(?<![\d.])(?P<low>\d+(?:\.\d+)?)(?:\s*-\s*(?P<high>\d+(?:\.\d+)?))?\s*"
+    rf"(?<![\d.,/])(?<!/ )(?P<low>{_NUMBER})(?:\s*(?:-|–|to)\s*(?P<high>{_NUMBER}))?\s*"
     r"(?P<unit>mg|milligrams?|mcg|micrograms?|µg|μg|ug|g|ml)\b(?!\s*/\s*(?:ml|\d))",
     re.IGNORECASE,
 )
 _COUNT_IN_WORDS = re.compile(
-    r"\b(?P<number>\d+|one|two|three|half)\s*(?:x\s*)?(?P<form>tab(?:let)?|cap(?:sule)?|ampoule|amp|vial)s?\b",
+    rf"(?<![\w.,/-])(?P<low>{_NUMBER}|one|two|three|half)(?:\s*(?:-|–|to|or)\s*(?P<high>{_NUMBER}|two|three))?\s*"
+    r"(?:(?:x\s*|an?\s+)?(?:tab(?:let)?|cap(?:sule)?|ampoule|amp|vial)s?\b|to be taken\b)",
     re.IGNORECASE,
 )
 _COUNTS = {"one": Decimal(1), "two": Decimal(2), "three": Decimal(3), "half": Decimal("0.5")}
+
+
+def read_instructions(
+    dosage: dict[str, Any], words: str, terminology: Terminology, zone: ZoneInfo
+) -> tuple[Instruction, ...]:
+    """The instructions of one dosage: a regimen written as one text without a structured timing has its phases."""
+    own = _text(dosage)
+    parts = phases(own) if own and not dosage.get("timing") else ()
+    if len(parts) < 2:
+        return (read_instruction(dosage, words, terminology, zone),)
+    whole = read_instruction(dosage, words, terminology, zone)
+    told = {name: value for name, value in dosage.items() if name not in _WORDS}
+    found = [read_instruction({**told, "text": part}, words, terminology, zone) for part in parts]
+    return tuple(
+        replace(each, amount=each.amount or whole.amount, route=each.route or whole.route, site=each.site or whole.site)
+        for each in found
+    )
 
 
 def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminology, zone: ZoneInfo) -> Instruction:
@@ -65,6 +88,9 @@ def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminolog
         as_needed=timing.as_needed or _as_needed(dosage),
         timing_unread=timing.unread,
     )
+
+
+_WORDS = frozenset({"text", "patientInstruction", "additionalInstruction", "additionalInstructions"})
 
 
 def _text(dosage: dict[str, Any]) -> str:
@@ -94,33 +120,37 @@ def _amount(dosage: dict[str, Any]) -> Amount | None:
 
 def read_amount(dose: dict[str, Any]) -> Amount | None:
     """A Quantity, or a Range of quantities, as a dose; a unit is never guessed."""
-    low = dose.get("low") if "low" in dose or "high" in dose else dose
-    high = dose.get("high", low)
-    low = low if isinstance(low, dict) else high
-    if not isinstance(low, dict) or not isinstance(high, dict) or "value" not in (low | high):
-        high = low
-    if not isinstance(low, dict):
+    if "low" not in dose and "high" not in dose:
+        return _quantity(dose, {})
+    ends = [each for each in (dose.get("low"), dose.get("high")) if isinstance(each, dict)]
+    unit = next((each for each in ends if each.get("code") or each.get("unit")), {})
+    found = [amount for each in ends if (amount := _quantity(each, unit))]
+    if not found:
         return None
-    smallest = _number(low.get("value"))
-    largest = _number(high.get("value")) if isinstance(high, dict) else smallest
-    if smallest is None or largest is None:
+    low, high = found[0], found[-1]
+    if low.unit is not high.unit:
+        return Amount(low.low, high.high, AmountUnit.UNKNOWN)
+    return Amount(low.low, high.high, low.unit, low.as_written)
+
+
+def _quantity(quantity: dict[str, Any], other: dict[str, Any]) -> Amount | None:
+    """A Quantity; one without a unit of its own has that of the `other` end of its range."""
+    value = number(quantity.get("value"))
+    if value is None:
         return None
-    code = first(low, "code") if isinstance(first(low, "code"), str) else None
-    unit = low.get("unit") if isinstance(low.get("unit"), str) else None
-    if code is None and isinstance(high, dict):
-        code, unit = (high.get("code") or code), (high.get("unit") or unit)
-    return _in_unit(smallest, largest, code, unit)
+    holder = quantity if quantity.get("code") or quantity.get("unit") else other
+    code, unit = (each if isinstance(each, str) else None for each in (holder.get("code"), holder.get("unit")))
+    return _in_unit(value, value, code, unit)
 
 
 def _in_unit(low: Decimal, high: Decimal, code: str | None, unit: str | None) -> Amount:
-    written = f"{low:f} {unit or code}" if unit or code else None
     for name in (code, unit):
-        if not isinstance(name, str) or not name:
+        if not name:
             continue
-        word = name.strip().lower()
-        factor = _MASS.get(word) or _MASS.get(word.rstrip("s"))
-        if factor:
-            return Amount(low * factor, high * factor, AmountUnit.MCG, written)
+        word = name.strip().lower().removesuffix(".").removesuffix("(s)")
+        if factor := _mass(word):
+            own = unit if unit and _mass(unit.strip().lower()) == factor else name
+            return Amount(low * factor, high * factor, AmountUnit.MCG, f"{low:f} {own}")
         if word in _MILLILITRES or word.rstrip("s") in _MILLILITRES:
             return Amount(low, high, AmountUnit.ML)
         if word in _COUNTED_CODES or _COUNTED.match(word):
@@ -130,16 +160,23 @@ def _in_unit(low: Decimal, high: Decimal, code: str | None, unit: str | None) ->
     return Amount(low, high, AmountUnit.UNKNOWN if code or unit else AmountUnit.NONE)
 
 
+def _mass(word: str) -> Decimal | None:
+    return _MASS.get(word) or _MASS.get(word.rstrip("s"))
+
+
 @lru_cache(maxsize=4096)
 def _amount_in_words(text: str) -> Amount | None:
     """A dose in words ("5 mg once daily", "ONE tablet daily"), used only where the structure gives none."""
     if match := _DOSE_IN_WORDS.search(text):
-        low = Decimal(match["low"])
-        return _in_unit(low, Decimal(match["high"] or match["low"]), None, match["unit"])
+        low, high = _counted(match["low"]), _counted(match["high"] or match["low"])
+        return _in_unit(low, high, None, match["unit"])
     if match := _COUNT_IN_WORDS.search(text):
-        number = _COUNTS.get(match["number"].lower()) or Decimal(match["number"])
-        return Amount(number, number, AmountUnit.UNIT)
+        return Amount(_counted(match["low"]), _counted(match["high"] or match["low"]), AmountUnit.UNIT)
     return None
+
+
+def _counted(word: str) -> Decimal:
+    return _COUNTS.get(word.lower()) or Decimal(word.replace(",", ""))
 
 
 def read_route(concept: Any, words: str, terminology: Terminology) -> Route | None:
@@ -179,13 +216,3 @@ def _texts(concept: dict[str, Any]) -> list[str]:
     found = [concept.get("text")]
     found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
     return [each for each in found if isinstance(each, str) and each]
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

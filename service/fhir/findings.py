@@ -9,8 +9,10 @@ from typing import Any
 
 from cards.record import (
     ClinicalStatus,
+    CourseStatus,
     Dose,
     Medicine,
+    Order,
     Patient,
     Planned,
     Problem,
@@ -35,6 +37,17 @@ _STATUSES = {status.value: status for status in ClinicalStatus}
 _DONE = frozenset({"completed", "in-progress", "preparation"})
 _BOOKED = frozenset({"booked", "pending", "arrived", "checked-in"})
 _ORDERED = frozenset({"active", "on-hold", "requested", "accepted", "in-progress"})
+_ORDER_STATUSES = {
+    "revoked": CourseStatus.CANCELLED,
+    "cancelled": CourseStatus.CANCELLED,
+    "active": CourseStatus.ACTIVE,
+}
+# "Level to decide when the next injection is due": the reason of a test that would time injections.
+_TIMES_INJECTIONS = re.compile(
+    r"(?:next|due|timing|frequency|interval|before|needs?|when)\b.{0,30}\b(?:injection|dose|jab|shot|b\s?12)"
+    r"|(?:injection|dose|jab|shot)s?\b.{0,20}\b(?:due|timing|frequency|interval|needed)",
+    re.I,
+)
 # Meanings of the B12 injection procedures that tell a dose that was given.
 _GIVEN = frozenset({"injection", "administration"})
 _INJECTED = Medicine(("cobalamin",), form_route=Route.INTRAMUSCULAR)
@@ -52,13 +65,13 @@ def patient(resource: dict[str, Any], setting: Setting) -> Patient:
 
 def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     """A condition that rules know; None for one they do not, or that was refuted or entered in error."""
-    verification = _code(resource.get("verificationStatus"))
+    verification = code_in(resource.get("verificationStatus"))
     if verification in _NOT_PRESENT:
         return None
     concepts, by_text = _concepts(resource.get("code"), setting)
     if not concepts:
         return None
-    status = _STATUSES.get(_code(resource.get("clinicalStatus")) or "")
+    status = _STATUSES.get(code_in(resource.get("clinicalStatus")) or "")
     ended = when(
         first(resource, "abatementDateTime") or period_end_or_start(resource.get("abatementPeriod")), setting.zone
     )
@@ -85,7 +98,7 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
         return None
     code = first(resource, "code", "type")
     concepts = _coded(code, "procedure", setting)
-    words = _texts(code)
+    words = texts_of(code)
     if not concepts:
         concepts = _in_words(words, setting)
     if not concepts:
@@ -140,6 +153,29 @@ def service(resource: dict[str, Any], setting: Setting) -> Planned | None:
     )
 
 
+def test_order(resource: dict[str, Any], reference: str, setting: Setting, *, selected: bool) -> Order | None:
+    """A laboratory request being ordered; None for one that asks for no test that rules know."""
+    status = _ORDER_STATUSES.get(str(resource.get("status")), CourseStatus.DRAFT)
+    codes = [resource.get("code"), *_items(resource.get("orderDetail")), *_items(resource.get("item"))]
+    tests: list[str] = []
+    for each in codes:
+        code = each.get("code", each) if isinstance(each, dict) else None
+        code = code.get("concept", code) if isinstance(code, dict) and "coding" not in code else code
+        coded = [concept.name for concept in _coded(code, "lab", setting)]
+        tests += coded or [name for text in texts_of(code) for name in setting.terminology.labs_in_text(text)]
+    if not tests:
+        return None
+    return Order(
+        reference,
+        Medicine(()),
+        status,
+        selected=selected,
+        tests=tuple(dict.fromkeys(tests)),
+        times_injections=bool(_TIMES_INJECTIONS.search(" ".join([*_reasons(resource), *_notes(resource)]))),
+        do_not_perform=resource.get("doNotPerform") is True,
+    )
+
+
 def appointment(resource: dict[str, Any], setting: Setting) -> Planned | None:
     """A booked appointment."""
     if resource.get("status") not in _BOOKED:
@@ -150,7 +186,7 @@ def appointment(resource: dict[str, Any], setting: Setting) -> Planned | None:
 
 
 def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, setting: Setting) -> Planned:
-    words = " ".join([*_texts(code), *_reasons(resource), *_notes(resource)])
+    words = " ".join([*texts_of(code), *_reasons(resource), *_notes(resource)])
     concepts = [*_coded(code, "lab", setting), *_coded(code, "procedure", setting)]
     concepts += [Concept("condition", name) for name in setting.terminology.conditions_in_text(words)]
     return Planned(
@@ -173,7 +209,7 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     the text names it; E53.8 whose text says folate is folate deficiency.
     """
     coded = _coded(code, "condition", setting)
-    words = _texts(code)
+    words = texts_of(code)
     if not coded:
         named = _in_text(words, setting)
         return tuple(Concept("condition", name) for name in named), bool(named)
@@ -237,7 +273,7 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _code(value: Any) -> str | None:
+def code_in(value: Any) -> str | None:
     """A status: a code, or the first code of a CodeableConcept."""
     if isinstance(value, str):
         return value
@@ -248,13 +284,18 @@ def _code(value: Any) -> str | None:
     return None
 
 
-def _texts(concept: Any) -> list[str]:
+def texts_of(concept: Any) -> list[str]:
+    """The text and the displays of a CodeableConcept."""
     if not isinstance(concept, dict):
         return []
     codings = concept.get("coding")
     found = [concept.get("text")]
     found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
     return [each for each in found if isinstance(each, str) and each]
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _notes(resource: dict[str, Any]) -> list[str]:
@@ -268,18 +309,18 @@ def _notes(resource: dict[str, Any]) -> list[str]:
 
 def _reasons(resource: dict[str, Any]) -> list[str]:
     reasons = first(resource, "reasonCode", "reason", "reasonCodeableConcept")
-    return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in _texts(each)]
+    return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in texts_of(each)]
 
 
 def _all_words(resource: dict[str, Any]) -> str:
     """What a condition says of its cause: code, notes, evidence and the due-to extension."""
-    found = [*_texts(resource.get("code")), *_notes(resource)]
+    found = [*texts_of(resource.get("code")), *_notes(resource)]
     evidence = resource.get("evidence")
     for each in evidence if isinstance(evidence, list) else []:
         codes = first(each, "code", "concept") if isinstance(each, dict) else None
-        found += [text for code in (codes if isinstance(codes, list) else [codes]) for text in _texts(code)]
+        found += [text for code in (codes if isinstance(codes, list) else [codes]) for text in texts_of(code)]
     extensions = resource.get("extension")
     for each in extensions if isinstance(extensions, list) else []:
         if isinstance(each, dict) and "due" in str(each.get("url")).lower():
-            found += _texts(each.get("valueCodeableConcept"))
+            found += texts_of(each.get("valueCodeableConcept"))
     return " ".join(found)

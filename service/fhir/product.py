@@ -177,7 +177,8 @@ def _form(words: str, ingredients: tuple[str, ...]) -> Route | None:
 def _ingredient_strengths(product: dict[str, Any], medicine: Medicine, terminology: Terminology) -> dict[str, Strength]:
     """Strengths that a Medication resource states for its ingredients."""
     found = {}
-    listed = product.get("ingredient")
+    inner = product.get("product")  # DSTU2 keeps the ingredients one level down
+    listed = first(product if not isinstance(inner, dict) else {**inner, **product}, "ingredient")
     items = listed if isinstance(listed, list) else []
     for item in items:
         if not isinstance(item, dict):

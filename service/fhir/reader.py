@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cards.record import (
     NOT_SUPPLIED,
+    Allergy,
     Course,
     Dispensed,
     Dose,
@@ -28,13 +29,14 @@ from cards.record import (
     Unreadable,
 )
 from cards.terminology import Terminology
-from service.fhir import courses, findings, labs
+from service.fhir import allergies, courses, findings, labs
 from service.fhir.dates import day, first
 from service.fhir.prefetch import Received
 from service.fhir.product import Products, medications
 from service.fhir.setting import Setting
 
 _ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
+_SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
 # The types that a key may hold, of any FHIR version; others are not what was asked for.
 _TYPES: dict[Source, frozenset[str]] = {
     Source.PATIENT: frozenset({"Patient"}),
@@ -45,8 +47,9 @@ _TYPES: dict[Source, frozenset[str]] = {
     Source.DISPENSES: frozenset({"MedicationDispense"}),
     Source.LABS: frozenset({"Observation"}),
     Source.PROCEDURES: frozenset({"Procedure"}),
+    Source.ALLERGIES: frozenset({"AllergyIntolerance"}),
     Source.FAMILY: frozenset({"FamilyMemberHistory"}),
-    Source.TESTS: frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"}),
+    Source.TESTS: _SERVICES,
     Source.APPOINTMENTS: frozenset({"Appointment"}),
     Source.CLAIMS: frozenset({"ExplanationOfBenefit"}),
 }
@@ -87,7 +90,9 @@ class Reader:
         self._zone = zone
 
     def drafts(self, bundle: Any, patient_id: str, selections: Any, today: date) -> Drafts:
-        """The medicine orders of `draftOrders`; other types, other patients' and erroneous entries are left out.
+        """The orders of medicines and tests in `draftOrders`.
+
+        Other types, other patients' drafts and what was entered in error are left out.
 
         `selections` are `Type/id` strings; without any, every draft counts as selected.
         """
@@ -98,13 +103,17 @@ class Reader:
         chosen = {each for each in _list(selections) if isinstance(each, str)}
         orders, originals, r4 = [], {}, True
         for position, resource in enumerate(resources):
-            if not isinstance(resource, dict) or resource.get("resourceType") not in _ORDERS:
+            if not isinstance(resource, dict) or resource.get("resourceType") not in _ORDERS | _SERVICES:
                 continue
             if not _is_of(patient_id, resource):
                 continue
             reference = courses.reference_of(resource, position)
+            selected = not chosen or reference in chosen
             try:
-                order = courses.order(resource, position, products, setting, selected=not chosen or reference in chosen)
+                if resource["resourceType"] in _SERVICES:
+                    order = findings.test_order(resource, reference, setting, selected=selected)
+                else:
+                    order = courses.order(resource, position, products, setting, selected=selected)
             except _FAULTS:
                 continue
             if order:
@@ -179,6 +188,7 @@ def _readers(
         Source.DISPENSES: lambda resource: courses.dispense(resource, products, setting),
         Source.LABS: lambda resource: labs.results(resource, labs_wanted, setting),
         Source.PROCEDURES: lambda resource: findings.procedure(resource, setting),
+        Source.ALLERGIES: lambda resource: allergies.allergy(resource, setting),
         Source.FAMILY: lambda resource: findings.relative(resource, setting),
         Source.TESTS: lambda resource: findings.service(resource, setting),
         Source.APPOINTMENTS: lambda resource: findings.appointment(resource, setting),
@@ -203,6 +213,7 @@ def _assemble(
         dispensed=_all(facts, Dispensed),
         labs=_all(facts, LabResult),
         procedures=_all(facts, Procedure),
+        allergies=_all(facts, Allergy),
         family=_all(facts, Relative),
         planned=_all(facts, Planned),
         sources=states,
@@ -253,6 +264,9 @@ def _is_of(patient_id: str, resource: dict[str, Any]) -> bool:
 
 def _is_r4(resource: dict[str, Any]) -> bool:
     """Whether a draft has the shape of R4 or R4B."""
+    if resource["resourceType"] == "ServiceRequest":
+        concept = resource.get("code")
+        return not (isinstance(concept, dict) and ("concept" in concept or "reference" in concept))
     if resource.get("resourceType") != "MedicationRequest":
         return False
     if "medication" in resource or "dateWritten" in resource or "context" in resource:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cards.record import Period, PeriodUnit, Repeat
 from cards.terminology import Terminology
 from service.fhir.dates import day, first
+from service.fhir.numbers import number
+from service.fhir.timing_words import PERIOD_UNITS, words
 
 _ONE = Decimal(1)
 _UNITS = {unit.value: unit for unit in PeriodUnit}
@@ -59,21 +60,32 @@ def read_timing(timing: Any, text: str, terminology: Terminology, zone: ZoneInfo
         count=1 if once else count or said.count,
         events=tuple(found for each in _list(events) if (found := day(each, zone))),
         as_needed=as_needed,
-        unread=repeat is None and not once and not events and said.names_time,
+        unread=repeat is None and not once and not events and (said.names_time or _says_when(timing, as_needed)),
     )
+
+
+def _says_when(timing: dict[str, Any], as_needed: bool) -> bool:
+    """Whether a timing that gave no repetition has one in a form unknown here."""
+    structure = timing.get("repeat")
+    return bool(timing.get("code") and not as_needed) or (isinstance(structure, dict) and "period" in structure)
 
 
 def _repeat(structure: dict[str, Any]) -> Repeat | None:
     """`frequency` in `period` `periodUnit`, or the named days of a week."""
     unit = first(structure, "periodUnit", "periodUnits")
-    low = _number(structure.get("period"))
+    low = number(structure.get("period"))
+    days = len(_list(structure.get("dayOfWeek")))
+    moments = len(_list(structure.get("when"))) or len(_list(structure.get("timeOfDay")))
+    if days and (low is None or (low > 0 and unit in ("d", "wk"))):
+        # "On Monday, Wednesday and Friday", whether or not it also says once a day or every week.
+        daily = number(structure.get("frequency")) if low == 1 and unit == "d" else None
+        weeks = low if low and unit == "wk" else _ONE
+        times = daily if daily and daily > 0 else Decimal(moments or 1)
+        return Repeat(days * times, Period(weeks, weeks, PeriodUnit.WEEK))
     if low is None or not isinstance(unit, str):
-        days = _list(structure.get("dayOfWeek"))
-        if days:
-            return Repeat(Decimal(len(days)), Period(_ONE, _ONE, PeriodUnit.WEEK))
-        return None
-    high = _number(structure.get("periodMax")) or low
-    times = _number(first(structure, "frequencyMax", "frequency")) or _ONE
+        return Repeat(Decimal(moments), Period(_ONE, _ONE, PeriodUnit.DAY)) if moments else None
+    high = number(structure.get("periodMax")) or low
+    times = number(first(structure, "frequencyMax", "frequency")) or _ONE
     if unit in ("min", "s"):
         divisor = _MINUTES_IN_HOUR if unit == "min" else _MINUTES_IN_HOUR**2
         low, high, unit = low / divisor, high / divisor, "h"
@@ -108,12 +120,10 @@ def _pattern(code: str) -> Repeat | None:
     match = re.fullmatch(r"Q(\d{1,3})([HDWL])", code.upper())
     if match is None or int(match[1]) == 0:
         return None
-    number = Decimal(match[1])
+    every = Decimal(match[1])
     if match[2] == "L":
-        return Repeat(_ONE, Period(number * 4, number * 4, PeriodUnit.WEEK))
-    return Repeat(
-        _ONE, Period(number, number, {"H": PeriodUnit.HOUR, "D": PeriodUnit.DAY, "W": PeriodUnit.WEEK}[match[2]])
-    )
+        return Repeat(_ONE, Period(every * 4, every * 4, PeriodUnit.WEEK))
+    return Repeat(_ONE, Period(every, every, PERIOD_UNITS[match[2].lower()]))
 
 
 def _length(duration: Any) -> Period | None:
@@ -125,152 +135,9 @@ def _length(duration: Any) -> Period | None:
     if not isinstance(low, dict) or not isinstance(high, dict):
         return None
     unit = first(high, "code", "unit")
-    unit = _WORD_UNITS.get(str(unit).lower().rstrip("s"), _UNITS.get(str(unit)))
-    number, largest = _number(low.get("value")), _number(high.get("value"))
-    return Period(number, largest, unit) if unit and number is not None and largest is not None else None
-
-
-# --- words -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the words of an instruction say of its timing."""
-
-    repeat: Repeat | None = None
-    lasts: Period | None = None
-    count: int | None = None
-    once: bool = False
-    as_needed: bool = False
-    names_time: bool = False
-
-
-_WORD_UNITS = {
-    "h": PeriodUnit.HOUR,
-    "hour": PeriodUnit.HOUR,
-    "hr": PeriodUnit.HOUR,
-    "d": PeriodUnit.DAY,
-    "day": PeriodUnit.DAY,
-    "w": PeriodUnit.WEEK,
-    "wk": PeriodUnit.WEEK,
-    "week": PeriodUnit.WEEK,
-    "m": PeriodUnit.MONTH,
-    "mo": PeriodUnit.MONTH,
-    "mth": PeriodUnit.MONTH,
-    "month": PeriodUnit.MONTH,
-    "y": PeriodUnit.YEAR,
-    "yr": PeriodUnit.YEAR,
-    "year": PeriodUnit.YEAR,
-    "a": PeriodUnit.YEAR,
-}
-# NHS shorthand: 3/7 is three days, 3/52 three weeks, 3/12 three months.
-_SHORTHAND = {"7": PeriodUnit.DAY, "52": PeriodUnit.WEEK, "12": PeriodUnit.MONTH}
-_NUMBER_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "once": 1, "twice": 2, "thrice": 3,
-}  # fmt: skip
-_NUM = r"(\d+(?:\.\d+)?|" + "|".join(_NUMBER_WORDS) + r")"
-_UNIT = r"(hours?|hrs?|days?|weeks?|wks?|months?|mths?|years?|yrs?)"
-_EVERY_RANGE = re.compile(rf"\b(?:every|each|q)\s*{_NUM}\s*(?:-|to|–)\s*{_NUM}\s*-?\s*{_UNIT}\b", re.I)
-_EVERY = re.compile(rf"\b(?:every|each)\s+(?:{_NUM}\s*-?\s*)?{_UNIT}\b", re.I)
-_EVERY_SHORTHAND = re.compile(r"\b(?:every|each|at intervals of)?\s*(?<!\d)(\d{1,2})/(7|52|12)\b", re.I)
-_LASTS_SHORTHAND = re.compile(r"\bfor\s+(\d{1,2})/(7|52|12)\b", re.I)
-_RANGE_LY = re.compile(rf"\b{_NUM}\s*(?:-|to|–)\s*{_NUM}[\s-]*(daily|weekly|monthly|yearly)\b", re.I)
-_N_LY = re.compile(rf"\b{_NUM}[\s-]*(hourly|weekly|monthly|yearly)\b", re.I)
-_Q = re.compile(r"\bq\.?\s?(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s?(h|d|w|wk|m|mo|mth)s?\b", re.I)
-_TIMES = re.compile(
-    rf"\b(?:x\s?(\d{{1,2}})|{_NUM}\s*(?:x|times?)?)\s*(?:a|an|per|/|each|every)\s*(day|week|wk|month|year|yr)\b", re.I
-)
-_TIMES_LY = re.compile(
-    rf"\b{_NUM}\s*(?:x|times)\s*(daily|weekly|monthly|yearly)\b|\b(once|twice)\s+(daily|weekly|monthly|yearly)\b", re.I
-)
-_FIXED_WORDS = [
-    (r"\b(?:alternate|alt\.?|every other|every second)\s+days?\b|\beod\b|\bqod\b", 1, 2, PeriodUnit.DAY),
-    (r"\b(?:every other|alternate)\s+weeks?\b|\bfortnight(?:ly)?\b", 1, 2, PeriodUnit.WEEK),
-    (r"\b(?:every other|alternate)\s+months?\b|\bbi-?monthly\b", 1, 2, PeriodUnit.MONTH),
-    (r"\bquarterly\b", 1, 3, PeriodUnit.MONTH),
-    (r"\bqds\b|\bqid\b", 4, 1, PeriodUnit.DAY),
-    (r"\btds\b|\btid\b", 3, 1, PeriodUnit.DAY),
-    (r"\bbd\b|\bbid\b", 2, 1, PeriodUnit.DAY),
-    (r"\bweekly\b", 1, 1, PeriodUnit.WEEK),
-    (r"\bmonthly\b", 1, 1, PeriodUnit.MONTH),
-    (r"\b(?:yearly|annually)\b", 1, 1, PeriodUnit.YEAR),
-    (r"\bdaily\b|\b(?:a|per|each) day\b|\bod\b|\bqd\b", 1, 1, PeriodUnit.DAY),
-    (r"\b(?:at night|nocte|in the morning|mane)\b", 1, 1, PeriodUnit.DAY),
-]
-_FIXED = [(re.compile(pattern, re.I), times, every, unit) for pattern, times, every, unit in _FIXED_WORDS]
-_LASTS = re.compile(rf"\bfor\s+(?:a\s+)?{_NUM}?\s*{_UNIT}\b", re.I)
-_COUNT = re.compile(rf"\b(?:x|for)\s*{_NUM}\s*doses?\b|\b{_NUM}\s*doses\b", re.I)
-_ONCE = re.compile(r"\b(?:stat|one[- ]off|single dose|once only|once,? today)\b", re.I)
-_AS_NEEDED = re.compile(r"\b(?:prn|as needed|as required|when required|if needed)\b", re.I)
-_LY = {"hourly": PeriodUnit.HOUR, "daily": PeriodUnit.DAY, "weekly": PeriodUnit.WEEK}
-_LY |= {"monthly": PeriodUnit.MONTH, "yearly": PeriodUnit.YEAR}
-_NAMES_TIME = re.compile(r"\b(?:every|each|daily|weekly|monthly|week|month|day|q\d)\w*|\d/(?:7|12|52)\b", re.I)
-
-
-@lru_cache(maxsize=4096)
-def words(text: str) -> Said:
-    """What the words of an instruction say of its timing: "every 12 weeks", "q3m", "alternate days", "3/52"."""
-    if not text:
-        return Said()
-    lasts, rest = _lasting(text)
-    count = _COUNT.search(rest)
-    return Said(
-        repeat=_every(rest),
-        lasts=lasts,
-        count=int(_value(next(filter(None, count.groups())))) if count else None,
-        once=bool(_ONCE.search(rest)),
-        as_needed=bool(_AS_NEEDED.search(rest)),
-        names_time=bool(_NAMES_TIME.search(rest)),
-    )
-
-
-def _lasting(text: str) -> tuple[Period | None, str]:
-    """The length of a course ("for 2 weeks", "for 2/52"), and the text without it."""
-    if match := _LASTS_SHORTHAND.search(text):
-        return _period(match[1], match[1], _SHORTHAND[match[2]]), text[: match.start()] + text[match.end() :]
-    if match := _LASTS.search(text):
-        number = match[1] or "one"
-        return _period(number, number, _unit(match[2])), text[: match.start()] + text[match.end() :]
-    return None, text
-
-
-def _every(text: str) -> Repeat | None:
-    if match := _RANGE_LY.search(text):
-        return Repeat(_ONE, _period(match[1], match[2], _LY[match[3].lower()]))
-    if match := _EVERY_RANGE.search(text):
-        return Repeat(_ONE, _period(match[1], match[2], _unit(match[3])))
-    if match := _EVERY_SHORTHAND.search(text):
-        return Repeat(_ONE, _period(match[1], match[1], _SHORTHAND[match[2]]))
-    if match := _Q.search(text):
-        return Repeat(_ONE, _period(match[1], match[2] or match[1], _WORD_UNITS[match[3][0].lower()]))
-    if match := _TIMES_LY.search(text):
-        number, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
-        return Repeat(_value(number), _period("1", "1", _LY[unit.lower()]))
-    if match := _TIMES.search(text):
-        number = match[1] or match[2]
-        return Repeat(_value(number), _period("1", "1", _unit(match[3])))
-    if match := _N_LY.search(text):
-        return Repeat(_ONE, _period(match[1], match[1], _LY[match[2].lower()]))
-    if match := _EVERY.search(text):
-        number = match[1] or "1"
-        return Repeat(_ONE, _period(number, number, _unit(match[2])))
-    for pattern, times, every, period_unit in _FIXED:
-        if pattern.search(text):
-            return Repeat(Decimal(times), _period(str(every), str(every), period_unit))
-    return None
-
-
-def _unit(word: str) -> PeriodUnit:
-    return _WORD_UNITS[word.lower().rstrip("s")]
-
-
-def _value(number: str) -> Decimal:
-    return Decimal(_NUMBER_WORDS.get(number.lower(), number))
-
-
-def _period(low: str, high: str, unit: PeriodUnit) -> Period:
-    return Period(_value(low), _value(high), unit)
+    unit = PERIOD_UNITS.get(str(unit).lower().rstrip("s"))
+    shortest, longest = number(low.get("value")), number(high.get("value"))
+    return Period(shortest, longest, unit) if unit and shortest is not None and longest is not None else None
 
 
 def _all_words(code: Any, text: str) -> str:
@@ -286,16 +153,6 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
 def _whole(value: Any) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and 0 < number < 10_000 else None
+    found = number(value)
+    return int(found) if found is not None and 0 < found < 10_000 else None

@@ -1,4 +1,4 @@
-"""When a dose is to be taken, in the words that prescribers write: "every 12 weeks", "q3m", "alternate days", "3/52"."""
+"""When a dose is to be taken, in the words of prescribers: "every 12 weeks", "q3m", "alternate days", "3/52"."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ _FIXED = [
         (rf"{_OTHER}days?\b|\beod\b|\bqod\b", 1, 2, PeriodUnit.DAY),
         (rf"{_OTHER}weeks?\b|\bfortnight(?:ly)?\b", 1, 2, PeriodUnit.WEEK),
         (rf"{_OTHER}months?\b|\bbi-?monthly\b", 1, 2, PeriodUnit.MONTH),
-        (r"\bquarterly\b", 1, 3, PeriodUnit.MONTH),
+        (r"\bquarterly\b|\b(?:every|each) quarter\b", 1, 3, PeriodUnit.MONTH),
         (r"\bhalf[\s-]yearly\b|\bbi-?annual(?:ly)?\b", 1, 6, PeriodUnit.MONTH),
         (r"\bq\.?d\.?s\b|\bq\.?i\.?d\b", 4, 1, PeriodUnit.DAY),
         (r"\bt\.?d\.?s\b|\bt\.?i\.?d\b", 3, 1, PeriodUnit.DAY),
@@ -133,7 +133,9 @@ _FIXED = [
         ),
     ]
 ]
-_BARE_SHORTHAND = _pattern(rf"(?<![\d/.,])(?<!in ){_TO_SHORTHAND}(?:ly)?(?![\w/])")
+_BARE_SHORTHAND = _pattern(rf"(?<![\d/.,]){_TO_SHORTHAND}(?:ly)?(?![\w/])(?! ago)")
+# "In 3/12" and "start 3/12" are days to come, not intervals.
+_A_DAY = _pattern(r"\b(?:in|on|after|before|by|from|since|until|start(?:s|ing)?|due|last|next)\s*$")
 _WEEKDAY = _pattern(r"\b(mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday|s|rs|r)?s?\b")
 _NOT_ON = _pattern(r"\b(?:except|avoid|not|omit|starting|from|next)\b")
 
@@ -192,7 +194,7 @@ def _every(text: str) -> Repeat | None:
     for pattern, times, every, period_unit in _FIXED:
         if pattern.search(text):
             return Repeat(Decimal(times), _period(str(every), str(every), period_unit))
-    if match := _BARE_SHORTHAND.search(text):
+    if (match := _BARE_SHORTHAND.search(text)) and not _A_DAY.search(text[: match.start()]):
         return Repeat(_ONE, _period(match[1] or match[2], match[2], _SHORTHAND[match[3]]))
     return _on_weekdays(text)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from fhir.resources.R4B.medicationrequest import MedicationRequest
@@ -135,17 +136,20 @@ class Writer:
         }
 
     def _instruction(self, number: int, step: Step, regimen: Regimen) -> dict[str, Any]:
-        dose: dict[str, Any] = {"value": float(regimen.dose_mg), "unit": "mg", "system": UCUM, "code": "mg"}
-        if self._profile == "us":
-            dose = {"value": int(regimen.dose_mg * 1000), "unit": "mcg", "system": UCUM, "code": "ug"}
         instruction: dict[str, Any] = {"sequence": number}
         if number == 1:
             instruction["text"] = regimen.text
         if not step.once:
             instruction["timing"] = {"repeat": _repeat(step)}
         instruction["route"] = self._concept(self._regimens.routes["intramuscular"])
-        instruction["doseAndRate"] = [{"doseQuantity": dose}]
+        instruction["doseAndRate"] = [{"doseQuantity": self._dose(regimen.dose_mg)}]
         return instruction
+
+    def _dose(self, milligrams: Decimal) -> dict[str, Any]:
+        """A dose in the unit in which the profile's prescribers write it."""
+        if self._profile == "us":
+            return {"value": int(milligrams * 1000), "unit": "mcg", "system": UCUM, "code": "ug"}
+        return {"value": float(milligrams), "unit": "mg", "system": UCUM, "code": "mg"}
 
     def _test(self, test: CodedText) -> dict[str, Any]:
         return {"resourceType": "ServiceRequest", "status": "draft", "intent": "order", "code": self._concept(test)}
@@ -185,6 +189,13 @@ class Writer:
             return self._with_site(resource, change.site)
         if change.start:
             return _with_start(resource, today + timedelta(days=1))
+        if change.dose:
+            return _with_each(resource, lambda instruction: _with_dose(instruction, self._dose(Decimal(1))))
+        if change.route:
+            route = self._concept(self._regimens.routes[change.route])
+            return _with_each(resource, lambda instruction: _with_route(instruction, route))
+        if change.end:
+            return _with_each(resource, _without_end)
         return self._with_interval(resource, str(change.interval))
 
     def _with_site(self, resource: dict[str, Any], site: str) -> dict[str, Any]:
@@ -300,6 +311,46 @@ def _with_start(resource: dict[str, Any], day: date) -> dict[str, Any]:
         **resource,
         "dosageInstruction": [{**instruction, "timing": {**timing, "repeat": started}}, *others],
     }
+
+
+def _with_each(resource: dict[str, Any], changed: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The order with each instruction changed; words beside the change would go on saying the old thing."""
+    instructions = resource["dosageInstruction"]
+    if any(not isinstance(each, dict) or any(each.get(name) for name in _TEXTS) for each in instructions):
+        raise CannotWrite
+    result = {**resource, "dosageInstruction": [changed(each) for each in instructions]}
+    if result == resource:
+        raise CannotWrite
+    return result
+
+
+def _with_dose(instruction: dict[str, Any], dose: dict[str, Any]) -> dict[str, Any]:
+    """The instruction with another dose, in the place where this FHIR version has it."""
+    if "doseQuantity" in instruction or "doseRange" in instruction:
+        kept = {name: value for name, value in instruction.items() if name not in ("doseRange", "doseQuantity")}
+        return {**kept, "doseQuantity": dose}
+    stated = instruction.get("doseAndRate")
+    first = stated[0] if isinstance(stated, list) and stated and isinstance(stated[0], dict) else {}
+    kept = {name: value for name, value in first.items() if name not in ("doseRange", "doseQuantity")}
+    return {**instruction, "doseAndRate": [{**kept, "doseQuantity": dose}]}
+
+
+def _with_route(instruction: dict[str, Any], route: dict[str, Any]) -> dict[str, Any]:
+    return {**instruction, "route": route}
+
+
+def _without_end(instruction: dict[str, Any]) -> dict[str, Any]:
+    """The instruction without bounds that end it: no end day, no duration, no number of doses."""
+    timing = instruction.get("timing")
+    repeat = timing.get("repeat") if isinstance(timing, dict) else None
+    if not isinstance(timing, dict) or not isinstance(repeat, dict):
+        return instruction
+    ending = ("boundsDuration", "boundsRange", "count", "countMax")
+    kept = {name: value for name, value in repeat.items() if name not in ending}
+    bounds = kept.pop("boundsPeriod", None)
+    if isinstance(bounds, dict) and (open_ended := {name: each for name, each in bounds.items() if name != "end"}):
+        kept["boundsPeriod"] = open_ended
+    return {**instruction, "timing": {**timing, "repeat": kept}}
 
 
 def _site_of(concept: Any, terminology: Terminology) -> Site | None:

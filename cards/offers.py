@@ -1,0 +1,108 @@
+"""What a suggestion must not offer: what is ordered or drafted already, and a drug to which an allergy is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from cards.dosing import CURRENT, ENDING, Phase, begins, cobalamin, ends_on, is_parenteral, phase
+from cards.library import Action, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
+from cards.record import Course, PatientRecord, Source
+from cards.rule import Profile
+
+_ANY_COBALAMIN = frozenset({"cobalamin", "cobalt"})
+
+
+class Withheld(StrEnum):
+    """Why an action is not offered."""
+
+    ALLERGY = "allergy"
+    ALREADY_ORDERED = "already ordered"
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Judges the actions of suggestions for one patient on one day."""
+
+    library: Library
+    profile: Profile
+    record: PatientRecord
+    today: date
+
+    def withheld(self, action: Action, about: Course | None) -> Withheld | None:
+        """Why this action is not offered, or None. `about`: the order that the card speaks of, which it may replace."""
+        if isinstance(action, CreateOrder):
+            regimen = self.library.regimens.orders[action.order].in_profile(self.profile)
+            if allergic(self.record, regimen.drug):
+                return Withheld.ALLERGY
+            return Withheld.ALREADY_ORDERED if self._ordered(regimen, about) else None
+        if isinstance(action, CreateTest):
+            return Withheld.ALREADY_ORDERED if self._requested(action.test) else None
+        return None
+
+    def _ordered(self, regimen: Regimen, about: Course | None) -> bool:
+        """Whether an injected cobalamin of the same phase is drafted beside the order in question, or is still running.
+
+        One dose today is a matter of today's drafts alone.
+        """
+        wanted = _phase(regimen)
+        drafts = (each for each in self.record.drafts if about is None or each.reference != about.reference)
+        found: Iterable[Course] = drafts
+        if wanted is not Phase.SINGLE:
+            running = (each for each in self.record.courses if each is not about and self._runs(each))
+            found = (*drafts, *running)
+        return any(
+            cobalamin(each.medicine)
+            and is_parenteral(each)
+            and each.status not in ENDING
+            and not each.do_not_perform
+            and wanted in {phase(instruction) for instruction in each.instructions}
+            for each in found
+        )
+
+    def _runs(self, course: Course) -> bool:
+        if course.status not in CURRENT or course.stated:
+            return False
+        start = begins(course)
+        ends = [ends_on(each, start) for each in course.instructions]
+        return any(end is None or end >= self.today for end in ends)
+
+    def _requested(self, test: str) -> bool:
+        """Whether the test is drafted, or requested without a result since."""
+        coded = self.library.regimens.tests[test].code
+        if coded is None:
+            return False
+        system, code = coded
+        wanted = {
+            each.concept.name for each in self.library.terminology.find(self.library.terminology.uri(system), code)
+        }
+        if any(wanted & set(draft.tests) for draft in self.record.drafts):
+            return True
+        return any(
+            planned.source is Source.TESTS
+            and wanted & {concept.name for concept in planned.concepts}
+            and not (planned.authored and self._resulted(wanted, planned.authored.latest))
+            for planned in self.record.planned
+        )
+
+    def _resulted(self, wanted: set[str], since: date) -> bool:
+        return any(lab.concept in wanted and lab.when.latest >= since for lab in self.record.labs)
+
+
+def allergic(record: PatientRecord, drug: str) -> bool:
+    """Whether an allergy to this cobalamin, to vitamin B12 of no stated form, or to cobalt is recorded."""
+    return any({drug, *_ANY_COBALAMIN} & set(allergy.substances) for allergy in record.allergies)
+
+
+def only_removes(actions: Iterable[Action]) -> bool:
+    """Whether all that is offered is to delete: no way out of a problem."""
+    return all(isinstance(each, DeleteDraft) for each in actions)
+
+
+def _phase(regimen: Regimen) -> Phase:
+    first = regimen.steps[0]
+    if first.once:
+        return Phase.SINGLE
+    return Phase.LOADING if first.unit == "d" or (first.unit == "wk" and first.every == 1) else Phase.MAINTENANCE

@@ -1,0 +1,112 @@
+"""Calendar arithmetic: months are calendar months, and no month is thirty days."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from cards.calendar import after, average_days, in_words, months_after, months_before, upper_days
+from cards.record import Period, PeriodUnit
+
+HOUR, DAY, WEEK, MONTH, YEAR = PeriodUnit
+
+
+def _period(low: str, unit: PeriodUnit, high: str | None = None) -> Period:
+    return Period(Decimal(low), Decimal(high or low), unit)
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "later"),
+    [
+        ("2026-01-15", 1, "2026-02-15"),
+        ("2026-01-31", 1, "2026-02-28"),
+        ("2024-01-31", 1, "2024-02-29"),
+        ("2026-01-31", 2, "2026-03-31"),
+        ("2026-01-31", 3, "2026-04-30"),
+        ("2025-11-30", 3, "2026-02-28"),
+        ("2025-12-01", 1, "2026-01-01"),
+        ("2024-02-29", 12, "2025-02-28"),
+        ("2024-02-29", 48, "2028-02-29"),
+        ("2026-05-31", 0, "2026-05-31"),
+        ("2025-12-31", 24, "2027-12-31"),
+    ],
+)
+def test_a_month_later_is_the_same_day_or_the_last_of_the_month(day: str, months: int, later: str) -> None:
+    assert months_after(date.fromisoformat(day), months) == date.fromisoformat(later)
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "earlier"),
+    [
+        ("2026-03-15", 1, "2026-02-15"),
+        ("2026-03-31", 1, "2026-02-28"),
+        ("2026-01-15", 1, "2025-12-15"),
+        ("2026-01-31", 14, "2024-11-30"),
+        ("2024-02-29", 24, "2022-02-28"),
+        ("2026-11-23", 12, "2025-11-23"),
+    ],
+)
+def test_a_month_earlier_is_the_same_day_or_the_last_of_the_month(day: str, months: int, earlier: str) -> None:
+    assert months_before(date.fromisoformat(day), months) == date.fromisoformat(earlier)
+
+
+def test_months_stop_at_the_ends_of_the_calendar() -> None:
+    assert months_before(date(1, 1, 31), 1) == date.min
+    assert months_after(date(9999, 12, 1), 1) == date.max
+    assert months_before(date(1, 2, 28), 1) == date(1, 1, 28)
+    assert months_after(date(9999, 11, 30), 1) == date(9999, 12, 30)
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "later"),
+    [
+        ("12", WEEK, "2026-04-25"),  # 84 days
+        ("3", MONTH, "2026-04-30"),  # not 90 days
+        ("1", YEAR, "2027-01-31"),
+        ("0.5", YEAR, "2026-07-31"),
+        ("1.5", MONTH, "2026-03-15"),  # a month, and half of 30.4 days
+        ("2.3333", DAY, "2026-02-02"),  # three times a week
+        ("48", HOUR, "2026-02-02"),
+        ("0", DAY, "2026-01-31"),
+    ],
+)
+def test_an_interval_ends_on_its_calendar_day(number: str, unit: PeriodUnit, later: str) -> None:
+    assert after(date(2026, 1, 31), Decimal(number), unit) == date.fromisoformat(later)
+
+
+@pytest.mark.parametrize("unit", [DAY, WEEK, MONTH, YEAR])
+def test_an_absurd_interval_ends_with_the_calendar(unit: PeriodUnit) -> None:
+    assert after(date(2026, 1, 31), Decimal(10_000_000), unit) == date.max
+
+
+def test_twelve_weeks_are_shorter_than_three_months_and_compare_so() -> None:
+    assert upper_days(_period("12", WEEK)) == 84
+    assert upper_days(_period("12", WEEK)) < upper_days(_period("3", MONTH)) < upper_days(_period("13.1", WEEK))
+
+
+def test_the_upper_bound_of_a_range_counts() -> None:
+    assert upper_days(_period("2", WEEK, "3")) == 21
+
+
+def test_a_year_is_twelve_months_on_average() -> None:
+    assert average_days(Decimal(1), YEAR) == average_days(Decimal(12), MONTH)
+    assert average_days(Decimal(24), HOUR) == 1
+
+
+@pytest.mark.parametrize(
+    ("period", "words"),
+    [
+        (_period("12", WEEK), "12 weeks"),
+        (_period("2", MONTH, "3"), "2-3 months"),
+        (_period("1", MONTH), "month"),
+        (_period("1", WEEK), "week"),
+        (_period("10", DAY), "10 days"),  # never "1E+1 days"
+        (_period("100", DAY), "100 days"),
+        (_period("3.0", MONTH), "3 months"),
+        (_period("1.5", YEAR), "1.5 years"),
+    ],
+)
+def test_a_period_is_said_in_words(period: Period, words: str) -> None:
+    assert in_words(period) == words
