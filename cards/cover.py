@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from cards.calendar import months_before
 from cards.dosing import (
-    CURRENT,
     ENDING,
     Phase,
     cobalamin,
@@ -88,7 +87,7 @@ def _by_mouth(record: PatientRecord, limits: Limits, today: date) -> Cover | Non
     for course in record.courses:
         if not _is_enough_by_mouth(course, record, limits):
             continue
-        if course.status not in CURRENT or not runs_on(course, today):
+        if course.status is not CourseStatus.ACTIVE or not runs_on(course, today):
             continue
         handed = [each for each in record.dispensed if _same_oral(each, course)]
         if handed:

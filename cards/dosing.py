@@ -80,7 +80,9 @@ def mass(amount: Amount | None, medicine: Medicine, ingredient: str) -> Mcg | No
     if amount is None:
         return None
     if amount.unit is AmountUnit.MCG:
-        return Mcg(amount.low, amount.high)
+        # "5 mg" of folic acid with B12 is said of the folic acid.
+        beside = ingredient in COBALAMINS and not COBALAMINS.issuperset(medicine.ingredients)
+        return None if beside else Mcg(amount.low, amount.high)
     strength = medicine.strengths.get(ingredient)
     if strength is None:
         return None

@@ -92,12 +92,15 @@ def injections(record: PatientRecord) -> tuple[Dose, ...]:
     administrations on consecutive days are two doses.
     """
     found = [dose for dose in record.doses if cobalamin(dose.medicine) and is_injected(dose)]
-    # The administration comes first of its day, so that it and not its claim is kept.
+    # The administration, not its claim or statement, is kept.
     found.sort(key=lambda dose: (dose.when.latest, dose.stated, dose.source is not Source.DOSES))
     kept: list[Dose] = []
     for dose in found:
-        if not any(_same_injection(dose, other) for other in kept[-3:]):
+        twin = next((other for other in kept[-3:] if _same_injection(dose, other)), None)
+        if twin is None:
             kept.append(dose)
+        elif dose.source is Source.DOSES and twin.source is not Source.DOSES:
+            kept[kept.index(twin)] = dose
     return tuple(kept)
 
 
@@ -244,7 +247,8 @@ def _ampoules(supply: Dispensed, interval: Period) -> int:
         volume = strength.per_ml if strength and strength.per_ml else Decimal(1)
         counted = int(supply.quantity.low / max(volume, Decimal(1)))
     if supply.days:
-        counted = max(counted, int(supply.days / max(upper_days(interval), Decimal(1))))
+        # 90 days are three months.
+        counted = max(counted, round(supply.days / max(upper_days(interval), Decimal(1))))
     return counted
 
 

@@ -277,24 +277,25 @@ def _one_for_each_problem(raised: Sequence[Raised]) -> tuple[list[Raised], dict[
     """The alerts without those whose problem a louder or earlier one speaks of; and which one that is, by topic."""
     kept: list[Raised] = []
     merged: dict[str, str] = {}
-    for each in raised:
-        speaker = next((other for other in raised if _speaks_for(other, each)), None)
-        if speaker:
-            merged[each.rule.topic] = speaker.rule.topic
-        else:
+    for at, each in enumerate(raised):
+        others = (other for place, other in enumerate(raised) if _speaks_for(other, each, earlier=place < at))
+        speaker = next(others, None)
+        if speaker is None:
             kept.append(each)
+        elif speaker.rule is not each.rule:
+            merged[each.rule.topic] = speaker.rule.topic
     return kept, merged
 
 
-def _speaks_for(other: Raised, alert: Raised) -> bool:
+def _speaks_for(other: Raised, alert: Raised, *, earlier: bool) -> bool:
     """Whether `other` is about the same problem, of the same order where orders matter, and goes before `alert`."""
-    if other.rule is alert.rule:
+    if other is alert:
         return False
-    theirs = {problem.name: problem.turn for problem in other.rule.problems}
+    turns = {problem.name: problem.turn for problem in other.rule.problems}
     return any(
-        (other.level.rank, -theirs[problem.name]) > (alert.level.rank, -problem.turn)
+        (other.level.rank, -turns[problem.name], earlier) > (alert.level.rank, -problem.turn, not earlier)
         for problem in alert.rule.problems
-        if problem.name in theirs and not (problem.of_order and _order_of(other) != _order_of(alert))
+        if problem.name in turns and not (problem.of_order and _order_of(other) != _order_of(alert))
     )
 
 

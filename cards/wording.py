@@ -9,10 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from jinja2 import StrictUndefined, Template
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from cards.library import Action, CardSpec, CreateOrder, Evidence, Library, RuleFolder
+from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder
 from cards.offers import Offers, Withheld, only_removes
 from cards.record import Course, LabResult, Source, When
 from cards.rule import Hook, NotEvaluated, Profile, Raised
@@ -212,7 +212,7 @@ class Wording:
         reasons = self._library.shared.override_reasons
         return _Templates(
             folder=folder,
-            cards={variant: self._card(definition.card, variant) for variant in definition.levels},
+            cards={variant: self._card(folder, variant) for variant in definition.levels},
             evidence=" · ".join(_citation(each) for each in cited),
             sources=tuple((_label(each), each.url) for each in cited),
             override_reasons=tuple(
@@ -220,11 +220,15 @@ class Wording:
             ),
         )
 
-    def _card(self, card: CardSpec, variant: str) -> Template:
+    def _card(self, folder: RuleFolder, variant: str) -> Template:
         """All words of one variant: summary, why now, recommended, where guidance differs, then the buttons."""
+        card = folder.definition.card
         labels = [each.label.replace("{{ order_text }}", self._order_text(each.actions)) for each in card.suggestions]
         parts = [card.summary_of(variant), card.why_now, card.recommended, card.guidance_differs or "", *labels]
-        return self._jinja.from_string(_NEXT_PART.join(parts))
+        try:
+            return self._jinja.from_string(_NEXT_PART.join(parts))
+        except TemplateSyntaxError as error:
+            raise RuleError(f"{folder.folder / 'card.yaml'}: card, {variant}: {error}") from error
 
     def _order_text(self, actions: tuple[Action, ...]) -> str:
         """The orders that the actions create, in words."""

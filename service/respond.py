@@ -9,13 +9,13 @@ from typing import Any
 
 from cards.library import Library, load
 from cards.offers import Offers
-from cards.record import Source, Supplied
+from cards.record import PatientRecord, Source, Supplied
 from cards.rule import Evaluation, Hook, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
 from service.fhir import prefetch
 from service.fhir.reader import Drafts, Reader
 from service.fhir.writer import Target, Writer
-from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, card, not_evaluated_card
+from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
 
 EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
@@ -65,6 +65,17 @@ class HookCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Examination:
+    """What was read of a call, which rules its drafts triggered, and what became of them."""
+
+    drafts: Drafts
+    rules: tuple[Rule, ...]
+    received: Mapping[Source, prefetch.Received]
+    record: PatientRecord
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One CDS service: a hook, its rules, and what discovery says of it."""
 
@@ -99,33 +110,39 @@ class Responder:
         """
         if service.hook is Hook.PATIENT_VIEW and _is_patient(call.user_id):
             return {"cards": []}
+        found = self.examine(service, call, today)
+        if not found.rules:
+            return {"cards": []}
+        _demand_required_keys(found.evaluation, service.hook, found.received)
+        cards = self.cards(service, call, found, today)
+        report = _report(found.evaluation, found.record.unrecognised_codes)
+        return {"cards": cards, "extension": {EVALUATION_EXTENSION: report}}
+
+    def examine(self, service: Service, call: HookCall, today: date) -> Examination:
+        """Reads the drafts, then, when a rule is triggered by them, the data it asks for, and asks the rules."""
         drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
         rules = triggered(service.rules, service.hook, drafts.orders)
         if not rules:
-            return {"cards": []}
-
-        sources = {source for rule in rules for source in rule.sources}
-        received = prefetch.received(call.prefetch, sources)
+            return Examination(drafts, (), {}, PatientRecord(drafts.orders), Evaluation())
+        received = prefetch.received(call.prefetch, {source for rule in rules for source in rule.sources})
         record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
-        evaluation = evaluate(rules, service.hook, record, today)
-        _demand_required_keys(evaluation, service.hook, received)
+        return Examination(drafts, rules, received, record, evaluate(rules, service.hook, record, today))
 
+    def cards(self, service: Service, call: HookCall, found: Examination, today: date) -> list[Card]:
+        """The cards for what was found: one for each alert, and one for the questions that stay open."""
         target = Target(
             patient_id=call.patient_id,
             encounter_id=call.encounter_id,
             user_id=call.user_id,
             today=today,
-            r4=drafts.r4,
-            find=lambda reference: _in_chart(reference, drafts, received),
+            r4=found.drafts.r4,
+            find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
-        offers = Offers(self._library, self._profile, record, today)
-        cards = [card(raised, self._wording, offers, self._writer, target) for raised in evaluation.raised]
-        if gaps := worth_a_card(evaluation.not_evaluated, service.hook):
+        offers = Offers(self._library, self._profile, found.record, today)
+        cards = [card(raised, self._wording, offers, self._writer, target) for raised in found.evaluation.raised]
+        if gaps := worth_a_card(found.evaluation.not_evaluated, service.hook):
             cards.append(not_evaluated_card(gaps, self._wording))
-        return {
-            "cards": cards,
-            "extension": {EVALUATION_EXTENSION: _report(evaluation, record.unrecognised_codes)},
-        }
+        return cards
 
 
 def build(settings: Settings) -> Responder:

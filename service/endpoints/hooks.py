@@ -70,8 +70,8 @@ class Hooks:
 
     def _answer(self, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
-        request = _envelope(document)
-        call = _hook_call(service, request)
+        request = envelope(document)
+        call = hook_call(service, request)
         try:
             return 200, orjson.dumps(self._responder.respond(service, call, self._today()))
         except PrefetchIncomplete as incomplete:
@@ -83,7 +83,7 @@ class Hooks:
             return 500, FAULT_BODY
 
 
-def _envelope(document: dict[str, Any]) -> CDSRequest:
+def envelope(document: dict[str, Any]) -> CDSRequest:
     """The request with its members checked. Raises `Refused` (400) naming those that are wrong."""
     try:
         return CDSRequest.model_validate(document)
@@ -92,7 +92,7 @@ def _envelope(document: dict[str, Any]) -> CDSRequest:
     raise _wrong({".".join(map(str, fault["loc"])): fault["type"] for fault in faults})
 
 
-def _hook_call(service: Service, request: CDSRequest) -> HookCall:
+def hook_call(service: Service, request: CDSRequest) -> HookCall:
     """The call that the request makes. Raises `Refused` (400) where it does not fit the service or itself."""
     if request.hook != service.hook:
         raise Refused(400, "value", f"hook is not that of this service, which is {service.hook}.", "hook")

@@ -21,6 +21,7 @@ from cards.record import (
     Route,
     Source,
     Unreadable,
+    When,
 )
 from cards.terminology import Concept
 from service.fhir.dates import first, period_end_or_start, when
@@ -28,10 +29,10 @@ from service.fhir.setting import Setting
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.I)
 _NAMES_INJECTION = re.compile(r"\binjection|\binj\b", re.I)
-_NAMES_FOLATE = re.compile(r"folate|folic", re.I)
 _CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
 _NOT_PRESENT = frozenset({"refuted", "entered-in-error"})
 _UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
+_ENDED_OTHERWISE = ("abatementAge", "abatementRange", "abatementString")
 _STATUSES = {status.value: status for status in ClinicalStatus}
 
 _DONE = frozenset({"completed", "in-progress", "preparation"})
@@ -75,7 +76,8 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     ended = when(
         first(resource, "abatementDateTime") or period_end_or_start(resource.get("abatementPeriod")), setting.zone
     )
-    if status is None and resource.get("abatementBoolean") is True:
+    over = resource.get("abatementBoolean") is True or first(resource, *_ENDED_OTHERWISE) is not None
+    if status is None and over:
         status = ClinicalStatus.RESOLVED
     period = resource.get("onsetPeriod")
     began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
@@ -99,7 +101,8 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
     code = first(resource, "code", "type")
     concepts = _coded(code, "procedure", setting)
     words = texts_of(code)
-    if not concepts:
+    by_text = not concepts
+    if by_text:
         concepts = _in_words(words, setting)
     if not concepts:
         return None
@@ -113,6 +116,10 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
             return None
         if day is None or day.earliest > setting.today:
             return Unreadable("cobalamin", None, "no-date" if said is None else "impossible-date")
+        day = When(day.earliest, min(day.latest, setting.today))
+        if by_text:
+            # "B12 injection declined", "taught to inject B12": words alone are never counted (rules 8.1, 8.4).
+            return Unreadable("cobalamin", day, "unreadable")
         return Dose(_INJECTED, day, None, Route.INTRAMUSCULAR, None, Source.PROCEDURES)
     length = _CENTIMETRES.search(" ".join([*words, *_notes(resource)]))
     return Procedure(
@@ -216,12 +223,9 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     if all(each.specific for each in coded):
         return coded, False
     meant = set(_in_text(words, setting))
-    if _NAMES_FOLATE.search(" ".join(words)) and "folate_deficiency" in meant and not meant & _B12_DEFICIENCY:
+    if "folate_deficiency" in meant and not _NAMES_B12.search(" ".join(words)):
         coded = tuple(each for each in coded if each.name == "folate_deficiency")
     return tuple(_named(each, meant) for each in coded), False
-
-
-_B12_DEFICIENCY = frozenset({"b12_deficiency_nonanemic_or_unspecified", "b12_deficiency_anemia"})
 
 
 def _named(concept: Concept, named: set[str]) -> Concept:
@@ -274,14 +278,15 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
 
 
 def code_in(value: Any) -> str | None:
-    """A status: a code, or the first code of a CodeableConcept."""
+    """A status: a code, or the first code of a CodeableConcept, or its words."""
     if isinstance(value, str):
         return value
     codings = value.get("coding") if isinstance(value, dict) else None
     for coding in codings if isinstance(codings, list) else []:
         if isinstance(coding, dict) and isinstance(coding.get("code"), str):
             return str(coding["code"])
-    return None
+    text = value.get("text") if isinstance(value, dict) else None
+    return text.strip().lower().replace(" ", "-") if isinstance(text, str) else None
 
 
 def texts_of(concept: Any) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from cards.record import Comparator, Flag, LabResult, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
 from service.fhir.dates import first, period_end_or_start, when
+from service.fhir.numbers import number
 from service.fhir.setting import Setting
 
 _VALID = frozenset({"final", "amended", "corrected"})
@@ -20,6 +21,7 @@ _FLAGS = {
 }
 _FLAG_WORDS = {"low": Flag.LOW, "critically low": Flag.LOW, "normal": Flag.NORMAL, "high": Flag.HIGH}
 _SIGNS = {"POS": True, "NEG": False, "DET": True, "ND": False}
+_YES_OR_NO = {"True": "positive", "False": "negative"}
 _POSITIVE = re.compile(r"^\s*(?:weakly? |strongly? )?(?:positive|detected|present|reactive)\b", re.I)
 _NEGATIVE = re.compile(r"^\s*(?:negative|not detected|absent|none detected|non-?reactive)\b", re.I)
 _QUANTITY_IN_WORDS = re.compile(r"^\s*(<=?|>=?|less than|greater than)?\s*(\d+(?:\.\d+)?)\s*([^\s\d].*)?$", re.I)
@@ -32,11 +34,17 @@ _COMPARATORS = {
     "greater than": Comparator.ABOVE,
 }
 # How units are written on a card, by their plain spelling: never the sender's own characters.
+_MICRO = re.compile("[µμ]|mc(?=g|mol)", re.I)
 _LABELS = {
     "ng/l": "ng/L", "pg/ml": "pg/mL", "pmol/l": "pmol/L", "ng/ml": "ng/mL", "ug/l": "ug/L", "umol/l": "umol/L",
     "nmol/l": "nmol/L", "nmol/ml": "nmol/mL", "mg/l": "mg/L", "g/l": "g/L", "g/dl": "g/dL", "fl": "fL", "um3": "fL",
     "mmol/l": "mmol/L", "meq/l": "mEq/L",
 }  # fmt: skip
+
+
+def _label(unit: str) -> str:
+    plain = _MICRO.sub("u", unit).lower().replace(" ", "").replace("litre", "l").replace("liter", "l")
+    return _LABELS.get(plain, "")
 
 
 def results(resource: dict[str, Any], wanted: Collection[str], setting: Setting) -> list[LabResult | Unreadable]:
@@ -67,7 +75,7 @@ def _concept(code: Any, setting: Setting) -> str | None:
         return None
     codings = code.get("coding")
     find = setting.terminology.find
-    texts = [code.get("text")]
+    texts, loinc = [code.get("text")], False
     for coding in codings if isinstance(codings, list) else [codings]:
         if not isinstance(coding, dict):
             continue
@@ -75,10 +83,11 @@ def _concept(code: Any, setting: Setting) -> str | None:
         coded = find(system, str(coding.get("code")))
         if coded:
             return coded[0].concept.name if coded[0].concept.kind == "lab" else None
-        if system == "http://loinc.org":
-            # LOINC says exactly what it is: not one of ours.
-            return None
+        loinc = loinc or system == "http://loinc.org"
         texts.append(coding.get("display"))
+    if loinc:
+        # LOINC says exactly what it is: not one of ours.
+        return None
     for text in texts:
         if isinstance(text, str) and (names := setting.terminology.labs_in_text(text)):
             return names[0]
@@ -107,15 +116,15 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
         day,
         canonical,
         comparator,
-        _flag(part) or _range_flag(part, value, unit),
+        _flag(part) or _range_flag(part, value, unit, comparator),
         sent=value,
-        unit=_LABELS.get(unit.strip().lower().replace(" ", ""), ""),
+        unit=_label(unit),
     )
 
 
 def _qualitative(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> LabResult | Unreadable | None:
     """A result that is yes or no, such as an antibody."""
-    words = [part.get("valueString")]
+    words = [part.get("valueString"), _YES_OR_NO.get(str(part.get("valueBoolean")))]
     value = part.get("valueCodeableConcept")
     if isinstance(value, dict):
         codings = value.get("coding")
@@ -151,17 +160,19 @@ def _day(said: Any, setting: Setting) -> When | str:
 
 
 def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | None]:
-    """Value, unit (the code before the words) and comparator of a result, from a quantity or from words."""
+    """Value, unit (a UCUM code before the words) and comparator of a result, from a quantity or from words."""
     quantity = part.get("valueQuantity")
     if isinstance(quantity, dict):
-        value = _number(quantity.get("value"))
+        value = number(quantity.get("value"))
         units = [quantity.get("code"), quantity.get("unit")]
+        if quantity.get("system") not in (None, "http://unitsofmeasure.org"):
+            units.reverse()
         unit = next((each for each in units if isinstance(each, str) and each), "")
         return value, unit, _COMPARATORS.get(str(quantity.get("comparator")))
     for name in ("valueString", "valueInteger", "valueDecimal"):
         words = part.get(name)
         if isinstance(words, int | float) and not isinstance(words, bool):
-            return _number(words), "", None
+            return number(words), "", None
         if isinstance(words, str) and (match := _QUANTITY_IN_WORDS.match(words)):
             comparator = _COMPARATORS.get((match[1] or "").lower())
             return Decimal(match[2]), (match[3] or "").strip(), comparator
@@ -191,18 +202,32 @@ def _flag(part: dict[str, Any]) -> Flag | None:
     return None
 
 
-def _range_flag(part: dict[str, Any], value: Decimal, unit: str) -> Flag | None:
-    """The value against its reference range, when both are in one unit."""
+def _range_flag(part: dict[str, Any], value: Decimal, unit: str, comparator: Comparator | None) -> Flag | None:
+    """The value against its normal range, when both are in one unit; a bound may leave it open."""
     ranges = part.get("referenceRange")
-    span = ranges[0] if isinstance(ranges, list) and ranges else ranges
-    if not isinstance(span, dict):
+    span = next((each for each in (ranges if isinstance(ranges, list) else [ranges]) if _is_normal_range(each)), None)
+    if span is None:
         return None
     low, high = _bound(span.get("low"), unit), _bound(span.get("high"), unit)
+    if comparator is not None:
+        below = comparator is Comparator.BELOW and low is not None and value <= low
+        above = comparator is Comparator.ABOVE and high is not None and value >= high
+        return Flag.LOW if below else Flag.HIGH if above else None
     if low is not None and value < low:
         return Flag.LOW
     if high is not None and value > high:
         return Flag.HIGH
     return Flag.NORMAL if low is not None else None
+
+
+def _is_normal_range(span: Any) -> bool:
+    """Whether a reference range is that of healthy people, not a target or a panic range."""
+    if not isinstance(span, dict):
+        return False
+    kind = first(span, "type", "meaning")
+    codings = kind.get("coding") if isinstance(kind, dict) else None
+    codes = [each.get("code") for each in codings if isinstance(each, dict)] if isinstance(codings, list) else []
+    return not codes or "normal" in codes
 
 
 def _bound(quantity: Any, unit: str) -> Decimal | None:
@@ -211,14 +236,4 @@ def _bound(quantity: Any, unit: str) -> Decimal | None:
     own = [each for each in (quantity.get("code"), quantity.get("unit")) if isinstance(each, str) and each]
     if own and unit.lower() not in [each.lower() for each in own]:
         return None
-    return _number(quantity.get("value"))
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    return number(quantity.get("value"))

@@ -42,7 +42,7 @@ class Problem:
     ended: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ordinary:
     """An ordinary patient.
 
@@ -300,17 +300,17 @@ PATIENTS = (
         tests=("blood count",),
     ),
     Ordinary(
-        "newborn, vitamin K",
-        "2026-11-18",
+        "newborn after ten days on the neonatal unit, vitamin K",
+        "2026-11-13",
         "male",
         "uk",
         drafts=(_im("Phytomenadione 2mg/0.2ml solution for injection", "1 mg", "once", "left buttock", "ATC B02BA01"),),
         problems=(Problem("Neonatal jaundice", 2026), Problem("Term infant, normal delivery", 2026)),
         procedures=(("Newborn hearing screening", "2026"), ("Phototherapy of newborn", "2026")),
         booked="Health visitor, new birth visit",
-        visits=4,
+        visits=2,
         samples=6,
-        ward=4,
+        ward=10,
         tests=("newborn",),
     ),
     Ordinary(
@@ -669,7 +669,6 @@ PATIENTS = (
         procedures=(("Prostate biopsy", "2022"), ("Radiotherapy to prostate", "2023")),
         booked="Goserelin implant",
         tests=("blood count", "electrolytes", "liver", "PSA"),
-        usual={"hb": 138},
     ),
     Ordinary(
         "eczema in a child of three",
