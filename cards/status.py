@@ -345,6 +345,13 @@ def has(record: PatientRecord, *concepts: str) -> bool:
     )
 
 
+def has_had(record: PatientRecord, *concepts: str) -> bool:
+    """Whether one of `concepts` is on record at any time: a certain problem of any status, or a procedure."""
+    return any(
+        each.name in concepts for problem in record.problems if problem.certain for each in problem.concepts
+    ) or any(each.name in concepts for procedure in record.procedures for each in procedure.concepts)
+
+
 def age(record: PatientRecord, today: date) -> int | None:
     """Completed years, or None when the birth date is not known; a birth year counts as born on its first day."""
     born = record.patient.born

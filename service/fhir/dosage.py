@@ -130,7 +130,7 @@ def read_amount(dose: dict[str, Any]) -> Amount | None:
     low, high = found[0], found[-1]
     if low.unit is not high.unit:
         return Amount(low.low, high.high, AmountUnit.UNKNOWN)
-    return Amount(low.low, high.high, low.unit, low.as_written)
+    return Amount(low.low, max(low.low, high.high), low.unit, low.as_written)
 
 
 def _quantity(quantity: dict[str, Any], other: dict[str, Any]) -> Amount | None:
@@ -144,6 +144,7 @@ def _quantity(quantity: dict[str, Any], other: dict[str, Any]) -> Amount | None:
 
 
 def _in_unit(low: Decimal, high: Decimal, code: str | None, unit: str | None) -> Amount:
+    high = max(low, high)
     for name in (code, unit):
         if not name:
             continue
@@ -171,7 +172,8 @@ def _amount_in_words(text: str) -> Amount | None:
         low, high = _counted(match["low"]), _counted(match["high"] or match["low"])
         return _in_unit(low, high, None, match["unit"])
     if match := _COUNT_IN_WORDS.search(text):
-        return Amount(_counted(match["low"]), _counted(match["high"] or match["low"]), AmountUnit.UNIT)
+        low, high = _counted(match["low"]), _counted(match["high"] or match["low"])
+        return Amount(low, max(low, high), AmountUnit.UNIT)
     return None
 
 

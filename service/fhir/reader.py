@@ -144,10 +144,11 @@ class Reader:
             unreadable = []
             types, read = _TYPES.get(source, frozenset()), readers.get(source)
             for resource in resources:
-                if not isinstance(resource, dict):
+                kind = resource.get("resourceType") if isinstance(resource, dict) else None
+                if not isinstance(kind, str):
                     unreadable.append(_CANNOT_BE_READ)
                     continue
-                if read is None or resource.get("resourceType") not in types or not _is_of(patient_id, resource):
+                if read is None or kind not in types or not _is_of(patient_id, resource):
                     continue
                 try:
                     found = read(resource)

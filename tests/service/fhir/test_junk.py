@@ -12,14 +12,34 @@ from hypothesis import strategies as st
 
 from cards.record import PatientRecord, Source
 from service.fhir.prefetch import received
-from tests.service.fhir.reading import LOINC, PATIENT, READER, SNOMED, TODAY, UCUM, Json, bundle, coded, read, record
+from tests.service.fhir.reading import (
+    LOINC,
+    PATIENT,
+    READER,
+    SNOMED,
+    TODAY,
+    UCUM,
+    Json,
+    bundle,
+    coded,
+    order,
+    read,
+    record,
+)
 
 quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 MEAN = [
     "", " ", "#", "Medication/", "urn:uuid:", "2026-02-30", "0000", "9999-12", "9999-12-31T23:59:59-14:00", "2026-1-1",
-    "NaN", "Infinity", "1e999", "9" * 400, "-1", "٣", "²", "1/0", "0/7", "99/52", "every 0 days", "q0d", "x0", "0 doses",
-    "every 999 years", "1,000,000,000 mg", "0.0.1 mg/ml", "<", "> ", "< . ng/L", "5 mg/0 ml", "entered-in-error", "\0",
+    "NaN", "Infinity", "1e999", "9" * 400, "-1", "٣", "²", "1/0", "0/7", "99/52", "every 0 days", "q0d", "x0",
+    "0 doses", "every 999 years", "1,000,000,000 mg", "0.0.1 mg/ml", "<", "> ", "< . ng/L", "5 mg/0 ml",
+    "entered-in-error", "\0",
+]  # fmt: skip
+TOKENS = [
+    "every", "each", "q", "x", "for", "over", "in", "then", "to", "-", "/", ",", ".", "0", "1", "2.5", "12", "52",
+    "999", "٣", "three", "third", "once", "twice", "daily", "weekly", "monthly", "day", "weeks", "months", "years",
+    "doses", "3/12", "0/7", "mg", "1,000", "ml", "tablet", "half", "one", "to be taken", "Mon", "alternate", "per",
+    "a", "review", "stat", "IM",
 ]  # fmt: skip
 NUMBERS = (
     st.integers(-(2**63), 2**64 - 1)
@@ -226,13 +246,14 @@ def test_every_sample_is_read_when_nothing_is_spoiled(source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", LISTS)
-@quick
+@settings(quick, max_examples=40)
 @given(data=st.data())
 def test_a_spoiled_resource_costs_only_itself(source: Source, data: st.DataObject) -> None:
     good, bad = SAMPLES[source], data.draw(spoiled_samples(source))
+    own = facts(read(source, good))
     for resources in ((bad, good), (good, bad)):
         found = facts(read(source, *resources))
-        assert all(fact in found for fact in facts(read(source, good)))
+        assert all(fact in found for fact in own)
 
 
 @quick
@@ -276,6 +297,15 @@ def test_a_spoiled_draft_costs_only_itself(data: st.DataObject) -> None:
 def test_anything_in_place_of_the_drafts_is_no_order(orders: Any, selections: Any, entry: Any) -> None:
     assert READER.drafts(orders, PATIENT, selections, TODAY).orders == ()
     assert READER.drafts({"entry": [entry]}, PATIENT, selections, TODAY).orders == ()
+
+
+@settings(quick, max_examples=300)
+@given(words=st.lists(st.sampled_from(TOKENS), max_size=12))
+def test_any_words_of_an_instruction_are_read_or_left_unread(words: list[str]) -> None:
+    found = order(medicationCodeableConcept=DRUG, dosageInstruction=[{"text": " ".join(words)}])
+    for each in found.instructions:
+        assert each.repeat is None or (each.repeat.times > 0 and 0 < each.repeat.every.low <= each.repeat.every.high)
+        assert each.amount is None or each.amount.low <= each.amount.high
 
 
 @quick

@@ -1,0 +1,1 @@
+"""A test ordered at a moment when its result will mislead."""

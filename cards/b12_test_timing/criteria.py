@@ -1,0 +1,70 @@
+"""
+WHEN  an intrinsic-factor antibody, B12 or MMA is being ordered
+AND   an injection of the last week, the first injection of the last weeks, or a pregnancy will make the result mislead
+THEN  say so, and offer the test that answers the question.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from cards.dosing import ENDING
+from cards.due_date import injections
+from cards.monitoring import recheck_near
+from cards.record import Order, PatientRecord, Source
+from cards.rule import Alert, Excluded, Limits, Outcome
+from cards.status import has, younger_than
+
+_ANTIBODY = "intrinsic_factor_antibody"
+_TOTAL_B12 = "b12_total_serum"
+_ACTIVE_B12 = "holotranscobalamin"
+_LEVELS = frozenset({_TOTAL_B12, _ACTIVE_B12, "mma_serum"})
+
+
+def triggered_by(order: Order, limits: Limits) -> bool:
+    """A laboratory request for intrinsic-factor antibodies, total or active B12, or MMA."""
+    asked = set(order.tests)
+    return bool(asked & {_ANTIBODY, *_LEVELS}) and order.status not in ENDING and not order.do_not_perform
+
+
+def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: date) -> Outcome:
+    """Information only; the antibody first, for a false positive makes a diagnosis for life."""
+    if order is None:
+        return None
+    if younger_than(record, today, 16):
+        return Excluded("under 16")
+    given = [dose.when.latest for dose in injections(record)]
+    asked = set(order.tests)
+    wait = timedelta(days=limits.whole("antibody_wait_days"))
+    if _ANTIBODY in asked and given and today - given[-1] < wait:
+        return Alert(
+            "antibody_after_injection", _facts(order, last=given[-1], from_day=given[-1] + wait, antibody=True), order
+        )
+    if _TOTAL_B12 in asked and _ACTIVE_B12 not in asked and has(record, "pregnancy"):
+        return Alert("total_b12_in_pregnancy", _facts(order, pregnant=True), order)
+    if not asked & _LEVELS or not given:
+        return None
+    if today - given[0] > timedelta(weeks=limits.whole("sample_weeks_after_start")):
+        return Excluded("injections began too long ago for a first sample to be missed")
+    if recheck_near(record, limits, today):
+        return Excluded("a recheck is due")
+    if any(lab.concept in _LEVELS and lab.when.latest <= given[0] for lab in record.labs):
+        return Excluded("a sample was taken before the first injection")
+    # Without the results nobody knows whether a sample was taken before.
+    if not record.known(Source.LABS):
+        return None
+    return Alert("sample_after_start", _facts(order, first=given[0], begun=True), order)
+
+
+def _facts(order: Order, **known: object) -> dict[str, object]:
+    """The facts of one variant; those of the others are absent. `alone`: the order asks for one test."""
+    return {
+        "alone": len(order.tests) == 1,
+        "last": None,
+        "from_day": None,
+        "first": None,
+        "antibody": False,
+        "pregnant": False,
+        "begun": False,
+        **known,
+    }

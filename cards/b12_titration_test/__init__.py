@@ -1,0 +1,1 @@
+"""A serum B12 or MMA that is ordered only to time injections."""

@@ -1,0 +1,66 @@
+"""When treatment began and when its rechecks fall due: the schedule that all rules about tests share.
+
+Founding document, statement F11: 3, 6 and 12 months after the start, then yearly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from cards.calendar import months_after, months_before
+from cards.dosing import begins, cobalamin
+from cards.due_date import LATE, current_plan, injections, past_plan, standing
+from cards.record import PatientRecord, Period
+from cards.rule import Limits
+
+_FIRST_RECHECKS = (3, 6, 12)
+
+
+def treatment_began(record: PatientRecord) -> date | None:
+    """The first cobalamin dose, order or supply on record; None when there is none."""
+    days = [dose.when.latest for dose in record.doses if cobalamin(dose.medicine)]
+    days += [supply.when.latest for supply in record.dispensed if cobalamin(supply.medicine)]
+    days += [day for course in record.courses if cobalamin(course.medicine) and (day := begins(course))]
+    return min(days, default=None)
+
+
+def rechecks(began: date, until: date) -> Iterator[date]:
+    """The days on which rechecks of a treatment that began on `began` fall due, up to `until`."""
+    month = 0
+    for month in _FIRST_RECHECKS:
+        if (day := months_after(began, month)) > until:
+            return
+        yield day
+    while (day := months_after(began, month + 12)) <= until:
+        month += 12
+        yield day
+
+
+def recheck_near(record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether a recheck falls due within the window on either side of today."""
+    began = treatment_began(record)
+    window = timedelta(days=limits.whole("recheck_window_days"))
+    return began is not None and any(day >= today - window for day in rechecks(began, today + window))
+
+
+def on_injections_since(record: PatientRecord, default: Period, limits: Limits, today: date) -> date | None:
+    """The day from which injections have run without a gap of a year, when they still do; None when they do not.
+
+    An active maintenance order speaks for the time before the first recorded dose.
+    """
+    given = injections(record)
+    current = current_plan(record, today)
+    if not given:
+        return begins(current.course) if current and current.course else None
+    plan = current or past_plan(record, default)
+    where = standing(record, plan, limits, today) if plan else None
+    if where is None or where.state in LATE:
+        return None
+    first = given[-1].when.latest
+    for dose in reversed(given[:-1]):
+        if dose.when.latest < months_before(first, 12):
+            return first
+        first = dose.when.latest
+    ordered = begins(current.course) if current and current.course else None
+    return min(first, ordered or first)
