@@ -54,7 +54,7 @@ from cards.record import (
 from cards.rule import Hook, Level, Profile
 from cards.strength import strengths_in
 from cards.terminology import Concept, Terminology
-from cards.units import to_canonical
+from cards.units import implausible, to_canonical
 
 _DOSE = re.compile(r"^(?P<low>[\d.]+)(?:-(?P<high>[\d.]+))?\s*(?P<unit>.*)$")
 _MASS = {"mg": Decimal(1000), "mcg": Decimal(1), "micrograms": Decimal(1), "g": Decimal(1000000)}
@@ -524,6 +524,8 @@ def _lab(line: LabLine) -> LabResult | Unreadable:
     except ValueError:
         return Unreadable(line.of, When.on(line.day), "unknown-unit")
     comparator = Comparator(match["comparator"]) if match["comparator"] else None
+    if comparator is None and implausible(line.of, value):
+        return Unreadable(line.of, When.on(line.day), "implausible-value")
     sent = Decimal(match["value"])
     return LabResult(line.of, When.on(line.day), value, comparator, flag, sent=sent, unit=match["unit"])
 

@@ -191,8 +191,9 @@ class Wording:
 
     def result(self, lab: LabResult) -> str:
         """`B12 96 ng/L, 26 Feb 2026`: what was measured, the value as sent, and when."""
-        names = {"b12_total_serum": "B12", "holotranscobalamin": "active B12"}
-        return f"{names.get(lab.concept, lab.concept)} {lab.reported}, {self.day(lab.when)}"
+        names = {"b12_total_serum": "B12", "holotranscobalamin": "active B12", "mma_serum": "MMA"}
+        name = names.get(lab.concept) or self._library.terminology.title(lab.concept)
+        return f"{name} {lab.reported}, {self.day(lab.when)}"
 
     def spelling(self, text: str) -> str:
         """The profile's spelling."""

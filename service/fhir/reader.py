@@ -103,7 +103,7 @@ class Reader:
         chosen = {each for each in _list(selections) if isinstance(each, str)}
         orders, originals, r4 = [], {}, True
         for position, resource in enumerate(resources):
-            if not isinstance(resource, dict) or resource.get("resourceType") not in _ORDERS | _SERVICES:
+            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in _ORDERS | _SERVICES:
                 continue
             if not _is_of(patient_id, resource):
                 continue

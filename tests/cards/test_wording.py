@@ -256,6 +256,22 @@ def test_a_mass_is_written_as_a_prescriber_writes_it(profile: Profile, mcg: str,
     assert WORDINGS[profile].mass(Decimal(mcg)) == words
 
 
+@pytest.mark.parametrize(
+    ("concept", "words"),
+    [
+        ("b12_total_serum", "B12 96 ng/L, 26 Feb 2026"),
+        ("holotranscobalamin", "active B12 96 ng/L, 26 Feb 2026"),
+        ("mma_serum", "MMA 96 ng/L, 26 Feb 2026"),
+        ("homocysteine", "homocysteine 96 ng/L, 26 Feb 2026"),
+        ("hemoglobin", "haemoglobin 96 ng/L, 26 Feb 2026"),
+    ],
+)
+def test_a_result_is_called_by_its_plain_name(concept: str, words: str) -> None:
+    result = LabResult(concept, When.on(date(2026, 2, 26)), Decimal(96), sent=Decimal(96), unit="ng/L")
+
+    assert WORDINGS["uk"].result(result) == words
+
+
 def test_numbers_are_written_out() -> None:
     assert _wrong(ALERTS, r"\b\d+(?:\.\d+)?E[+-]?\d|\d\.\d{5,}|Decimal|\b\d+\.0\b") == []
 

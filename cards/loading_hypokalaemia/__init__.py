@@ -1,0 +1,1 @@
+"""Loading with vitamin B12 when potassium is low or will fall."""
