@@ -58,7 +58,8 @@ def _facts(drug: str | None, **known: object) -> dict[str, object]:
 def _severe_anaemia(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
     """The haemoglobin of an anaemia in which treatment may drop potassium.
 
-    It is severe, or comes with low white cells and platelets. It must be one that B12 corrects: macrocytosis, or documented deficiency.
+    It is severe, or comes with low white cells and platelets. It must be one that B12 corrects: macrocytosis, or
+    documented deficiency.
     """
     since = today - timedelta(days=limits.whole("blood_count_days"))
     hemoglobin = newest(record.labs, "hemoglobin", since)
