@@ -69,6 +69,11 @@ def ordered_without_dose(record: PatientRecord, limits: Limits, today: date) -> 
     )
 
 
+def covered_by_injections(record: PatientRecord, limits: Limits, today: date) -> Cover | None:
+    """The cover by injections alone: one within its interval and grace, the antidote, or loading under way."""
+    return _injected(record, limits, today)
+
+
 def _injected(record: PatientRecord, limits: Limits, today: date) -> Cover | None:
     plan = expected_plan(record, limits, today)
     where = standing(record, plan, limits, today)

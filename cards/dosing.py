@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cards.calendar import after, average_days, upper_days
 from cards.record import (
+    BY_MOUTH_OR_NOSE,
     PARENTERAL,
     Amount,
     AmountUnit,
@@ -167,3 +168,28 @@ def runs_on(course: Course, day: date) -> bool:
 def within(when: When, earliest: date, latest: date) -> bool:
     """Whether a date known only to the month or year may lie between two days."""
     return when.latest >= earliest and when.earliest <= latest
+
+
+def route_by_mouth_or_nose(course: Course) -> Route | None:
+    """The way by mouth or nose of an order that is given in no other way; None for any other order."""
+    routes = [route for each in course.instructions if (route := route_of(course, each))]
+    routes = routes or ([course.medicine.form_route] if course.medicine.form_route else [])
+    return routes[0] if routes and set(routes) <= BY_MOUTH_OR_NOSE else None
+
+
+def daily_cobalamin(course: Course) -> Mcg | None:
+    """The largest daily amount of B12, in micrograms, among an order's instructions; None when none can be told."""
+    form = cobalamin(course.medicine)
+    amounts = [daily(each, course.medicine, form) for each in course.instructions] if form else []
+    return max((each for each in amounts if each), key=lambda amount: amount.low, default=None)
+
+
+def why_no_amount(course: Course) -> str:
+    """The reason, for a report, why an order's amount cannot be told."""
+    amounts = [each.amount for each in course.instructions]
+    if not any(amounts):
+        return "dose-missing"
+    units = {amount.unit for amount in amounts if amount}
+    if AmountUnit.NONE in units:
+        return "unit-missing"
+    return "unknown-unit" if AmountUnit.UNKNOWN in units else "unknown-strength"

@@ -297,3 +297,11 @@ def shortened_recently(record: PatientRecord, plan: Plan, today: date, limits: L
         for interval in intervals(other, Phase.MAINTENANCE)
     ]
     return any(upper_days(interval) > upper_days(plan.interval) for interval in before)
+
+
+def loading_completed(record: PatientRecord, limits: Limits) -> date | None:
+    """The last day of the newest complete loading: enough injections in a short enough time; None without one."""
+    days = [dose.when.latest for dose in injections(record)]
+    doses, span = limits.whole("full_loading_doses"), timedelta(days=limits.whole("full_loading_days"))
+    ends = [last for first, last in zip(days, days[doses - 1 :], strict=False) if last - first <= span]
+    return ends[-1] if ends else None

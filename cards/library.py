@@ -256,11 +256,12 @@ class Step(_Strict):
 
 
 class Regimen(_Strict):
-    """An order that a suggestion creates: drug, dose in milligrams, intramuscular, and its steps in sequence."""
+    """An order that a suggestion creates: drug, dose in milligrams, route, and its steps in sequence."""
 
     drug: str
     text: str
     dose_mg: Decimal
+    route: Literal["intramuscular", "oral"] = "intramuscular"
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
 
 

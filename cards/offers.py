@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.dosing import CURRENT, ENDING, Phase, begins, cobalamin, ends_on, is_parenteral, phase
+from cards.dosing import (
+    CURRENT,
+    ENDING,
+    Phase,
+    begins,
+    cobalamin,
+    daily_cobalamin,
+    ends_on,
+    is_parenteral,
+    phase,
+)
 from cards.library import Action, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
 from cards.record import Course, PatientRecord, Source
 from cards.rule import Profile
@@ -53,6 +63,8 @@ class Offers:
         if wanted is not Phase.SINGLE:
             running = (each for each in self.record.courses if each is not about and self._runs(each))
             found = (*drafts, *running)
+        if regimen.route == "oral":
+            return any(_taken_in_that_dose(each, regimen) for each in found)
         return any(
             cobalamin(each.medicine)
             and is_parenteral(each)
@@ -89,6 +101,14 @@ class Offers:
 
     def _resulted(self, wanted: set[str], since: date) -> bool:
         return any(lab.concept in wanted and lab.when.latest >= since for lab in self.record.labs)
+
+
+def _taken_in_that_dose(course: Course, regimen: Regimen) -> bool:
+    """Whether an order brings the regimen's dose, or more, without injections."""
+    if is_parenteral(course) or course.status in ENDING or course.do_not_perform:
+        return False
+    amount = daily_cobalamin(course)
+    return amount is not None and amount.low >= regimen.dose_mg * 1000
 
 
 def allergic(record: PatientRecord, drug: str) -> bool:

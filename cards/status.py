@@ -247,6 +247,11 @@ class Cause(NamedTuple):
         """Pernicious anaemia, total gastrectomy, complete ileal resection: oral treatment is doubtful."""
         return self.name in _NEEDS_INJECTION
 
+    @property
+    def named(self) -> str:
+        """`in pernicious anaemia`, `after total gastrectomy`."""
+        return f"{'after' if _is_operation(self.name) else 'in'} {self.name}"
+
 
 @once_per_record
 def irreversible_causes(record: PatientRecord, limits: Limits) -> tuple[Cause, ...]:
@@ -378,3 +383,70 @@ def newest(labs: Iterable[LabResult], concept: str, since: date) -> LabResult | 
     """The newest result of `concept` on or after `since`."""
     found = [lab for lab in labs if lab.concept == concept and lab.when.latest >= since]
     return max(found, key=lambda lab: lab.when.latest, default=None)
+
+
+def inborn_error(record: PatientRecord, limits: Limits) -> bool:
+    """Whether an inborn error of cobalamin metabolism is on record: its doses are the specialist's."""
+    return any(cause.name == _CAUSE_NAMES["inborn_error_cobalamin"] for cause in irreversible_causes(record, limits))
+
+
+class AbsorptionRisk(NamedTuple):
+    """A disease or operation that hampers the uptake of B12: its plain name, and whether it is bariatric surgery."""
+
+    name: str
+    bariatric: bool = False
+
+    @property
+    def named(self) -> str:
+        """`with coeliac disease`, `after gastric surgery`."""
+        return f"{'after' if _is_operation(self.name) else 'with'} {self.name}"
+
+
+def _is_operation(name: str) -> bool:
+    return name.endswith(("gastrectomy", "resection", "surgery", "bypass"))
+
+
+_DISEASES = {
+    "atrophic_autoimmune_gastritis": "atrophic gastritis",
+    "celiac": "coeliac disease",
+    "crohn_ileal": "ileal Crohn's disease",
+    "short_bowel_sibo_malabsorption": "malabsorption",
+}
+_OPERATIONS = {
+    "gastrectomy": "gastric surgery",
+    "gastrectomy_status": "gastric surgery",
+    "ileal_resection": "ileal resection",
+    "ileal_resection_status": "ileal resection",
+    "bariatric": "bariatric surgery",
+    "bariatric_status": "bariatric surgery",
+}
+# Codes that say more than one thing, but nothing that would leave the stomach whole (decision 13).
+_RISK_THOUGH_UNSPECIFIC = frozenset({"atrophic_autoimmune_gastritis", "gastrectomy_status"})
+# A band leaves the stomach whole; hemicolectomy and bypass codes say nothing of the ileum.
+_NO_RISK_MEANINGS = frozenset({"band", "hemicolectomy"})
+
+
+@once_per_record
+def absorption_risks(record: PatientRecord) -> tuple[AbsorptionRisk, ...]:
+    """Present diseases and past operations of stomach and ileum that hamper the uptake of B12."""
+    found = []
+    for problem in record.problems:
+        for concept in problem.concepts:
+            counts = problem.certain and (concept.specific or concept.name in _RISK_THOUGH_UNSPECIFIC)
+            if counts and problem.present and concept.name in _DISEASES:
+                found.append(AbsorptionRisk(_DISEASES[concept.name]))
+            elif counts and (operation := operation_risk(concept.name, concept.meaning)):
+                found.append(operation)
+    for procedure in record.procedures:
+        operations = [operation_risk(each.name, each.meaning) for each in procedure.concepts if each.specific]
+        found += [each for each in operations if each]
+    return tuple(dict.fromkeys(found))
+
+
+def operation_risk(concept: str, meaning: str | None) -> AbsorptionRisk | None:
+    """The operation as a risk, or None for one that leaves stomach and ileum to their work."""
+    if concept not in _OPERATIONS or meaning in _NO_RISK_MEANINGS:
+        return None
+    if concept.startswith("ileal") and meaning == "bypass":
+        return None
+    return AbsorptionRisk(_OPERATIONS[concept], bariatric=concept.startswith("bariatric"))

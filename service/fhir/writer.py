@@ -141,7 +141,7 @@ class Writer:
             instruction["text"] = regimen.text
         if not step.once:
             instruction["timing"] = {"repeat": _repeat(step)}
-        instruction["route"] = self._concept(self._regimens.routes["intramuscular"])
+        instruction["route"] = self._concept(self._regimens.routes[regimen.route])
         instruction["doseAndRate"] = [{"doseQuantity": self._dose(regimen.dose_mg)}]
         return instruction
 
