@@ -187,7 +187,7 @@ class Wording:
 
     def drug(self, ingredient: str) -> str:
         """The plain name of an ingredient."""
-        return self._library.terminology.title(ingredient).lower()
+        return self._library.terminology.title(ingredient).lower().replace("b12", "B12")
 
     def result(self, lab: LabResult) -> str:
         """`B12 96 ng/L, 26 Feb 2026`: what was measured, the value as sent, and when."""
