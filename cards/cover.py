@@ -9,11 +9,15 @@ from cards.calendar import months_before
 from cards.dosing import (
     ENDING,
     Phase,
+    begins,
     cobalamin,
     daily,
+    ends_on,
     is_parenteral,
+    phase,
     route_of,
     runs_on,
+    states_no_dosage,
 )
 from cards.due_date import (
     LATE,
@@ -139,6 +143,29 @@ def _is_enough_by_mouth(course: Course, record: PatientRecord, limits: Limits) -
     if doubtful and not limits.says("oral_covers_malabsorption"):
         return False
     return daily_mcg >= limits["oral_cover_mcg_day"]
+
+
+def treats_beyond(course: Course, limits: Limits, day: date, today: date) -> bool:
+    """Whether an order or draft goes on treating after `day`: repeated injections, or 1000 mcg or more a day by mouth.
+
+    A dose by mouth that cannot be known counts; a single injection does not.
+    """
+    form = cobalamin(course.medicine)
+    if form is None or course.medicine.multivitamin or course.do_not_perform:
+        return False
+    if course.status not in (CourseStatus.DRAFT, CourseStatus.ACTIVE):
+        return False
+    repeated = [each for each in course.instructions if phase(each) is not Phase.SINGLE or each.timing_unread]
+    if is_parenteral(course):
+        if not repeated and not states_no_dosage(course):
+            return False
+    else:
+        amounts = [daily(each, course.medicine, form) for each in course.instructions]
+        if amounts and all(each is not None and each.low < limits["oral_cover_mcg_day"] for each in amounts):
+            return False
+    start = begins(course) or today
+    ends = [ends_on(each, start) for each in repeated]
+    return not ends or any(end is None or end > day for end in ends)
 
 
 def oral_bridging(record: PatientRecord, limits: Limits, today: date) -> bool:

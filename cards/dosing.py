@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +19,7 @@ from cards.record import (
     Dose,
     Instruction,
     Medicine,
+    Order,
     Period,
     PeriodUnit,
     Route,
@@ -163,6 +165,32 @@ def runs_on(course: Course, day: date) -> bool:
     start = begins(course)
     ends = [ends_on(each, start) for each in course.instructions]
     return not ends or any(end is None or end >= day for end in ends)
+
+
+def states_no_dosage(course: Course) -> bool:
+    """Whether an order says neither how much nor how often: still being filled in, or a stop that names the drug."""
+    return not any(
+        each.amount or each.repeat or each.count or each.events or each.timing_unread for each in course.instructions
+    )
+
+
+def copy_in_chart(order: Order, courses: Iterable[Course]) -> Course | None:
+    """The chart's own copy of an order that is being signed: the same one, the one it replaces, or one just like it.
+
+    An order that is stopped or renewed still stands in the chart as active while its change is being signed.
+    """
+    current = [each for each in courses if each.status in CURRENT and not each.stated and cobalamin(each.medicine)]
+    named = {order.reference, *order.replaces}
+    found = next((each for each in current if each.reference in named), None)
+    return found or next((each for each in current if _alike(each, order)), None)
+
+
+def _alike(one: Course, other: Course) -> bool:
+    """Whether two orders are for the same drug at the same intervals; an order without instructions is like any."""
+    if cobalamin(one.medicine) != cobalamin(other.medicine):
+        return False
+    own, others = ({between_doses(each) for each in course.instructions} for course in (one, other))
+    return own == others or states_no_dosage(other)
 
 
 def within(when: When, earliest: date, latest: date) -> bool:

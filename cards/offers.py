@@ -13,6 +13,7 @@ from cards.dosing import (
     Phase,
     begins,
     cobalamin,
+    copy_in_chart,
     daily_cobalamin,
     ends_on,
     is_parenteral,
@@ -61,7 +62,12 @@ class Offers:
         drafts = (each for each in self.record.drafts if about is None or each.reference != about.reference)
         found: Iterable[Course] = drafts
         if wanted is not Phase.SINGLE:
-            running = (each for each in self.record.courses if each is not about and self._runs(each))
+            ending = self._being_ended()
+            running = (
+                each
+                for each in self.record.courses
+                if each is not about and not any(each is other for other in ending) and self._runs(each)
+            )
             found = (*drafts, *running)
         if regimen.route == "oral":
             return any(_taken_in_that_dose(each, regimen) for each in found)
@@ -73,6 +79,12 @@ class Offers:
             and wanted in {phase(instruction) for instruction in each.instructions}
             for each in found
         )
+
+    def _being_ended(self) -> list[Course]:
+        """The chart's copies of the orders that the drafts stop: signed, they run no longer."""
+        stops = [draft for draft in self.record.drafts if draft.status in ENDING or draft.do_not_perform]
+        copies = [copy_in_chart(draft, self.record.courses) for draft in stops if cobalamin(draft.medicine)]
+        return [copy for copy in copies if copy]
 
     def _runs(self, course: Course) -> bool:
         if course.status not in CURRENT or course.stated:

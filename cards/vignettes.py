@@ -117,6 +117,7 @@ class Medication(_Said):
 class OrderLine(Medication):
     """An order: being signed now (in `orders`) or in the chart (in `medicines`).
 
+    `changed`: the day on which the chart last changed it, such as the day of stopping.
     One being signed may ask for `tests` (laboratory concepts) instead of a drug, with the `reason` it states.
     """
 
@@ -125,6 +126,8 @@ class OrderLine(Medication):
     because: str | None = None
     for_: str | None = Field(None, alias="for")
     inpatient: bool = False
+    research: bool = False
+    changed: date | None = None
     do_not_perform: bool = False
     research: bool = False
     selected: bool = True
@@ -423,6 +426,8 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         status=line.status or CourseStatus.DRAFT,
         instructions=line.instructions(terminology),
         indications=_concepts_in(line.for_, terminology) if line.for_ else (),
+        why_not=why_not(line.because),
+        research=line.research,
         do_not_perform=line.do_not_perform,
         research=line.research,
         selected=line.selected,
@@ -436,10 +441,12 @@ def _course(line: OrderLine, terminology: Terminology, source: Source) -> Course
         status=line.status or CourseStatus.ACTIVE,
         instructions=line.instructions(terminology),
         authored=When.on(line.since) if line.since else None,
+        changed=line.changed,
         indications=_concepts_in(line.for_, terminology) if line.for_ else (),
         why_not=why_not(line.because),
         do_not_perform=line.do_not_perform,
         inpatient=line.inpatient,
+        research=line.research,
         stated=source is Source.STATEMENTS,
         source=source,
     )

@@ -150,6 +150,10 @@ def _medication_request(line: OrderLine, terminology: Terminology) -> Resource:
     if line.inpatient:
         system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
         request["category"] = [{"coding": [{"system": system, "code": "inpatient"}]}]
+    if line.changed:
+        request["meta"] = {"lastUpdated": f"{line.changed.isoformat()}T12:00:00Z"}
+    if line.research:
+        request["note"] = [{"text": "Clinical trial"}]
     if line.do_not_perform:
         request["doNotPerform"] = True
     if line.research:

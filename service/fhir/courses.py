@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from cards.dosing import COBALAMINS, cobalamin
+from cards.dosing import COBALAMINS, ENDING, cobalamin
 from cards.record import (
     PARENTERAL,
     Course,
@@ -46,9 +46,17 @@ _STATUSES = {
 _REASONS = [
     (WhyNot.REFUSED, re.compile(r"refus|declin", re.I)),
     (WhyNot.NO_STOCK, re.compile(r"stock|shortage|suppl|unavailab", re.I)),
-    (WhyNot.NORMAL_LEVEL, re.compile(r"normal|high level|level (?:is )?(?:high|ok)|replete", re.I)),
+    (
+        WhyNot.NORMAL_LEVEL,
+        re.compile(
+            r"(?<!not )\bnormal|\breplete|\bhigh (?:serum )?(?:level|b ?12)"
+            r"|(?:level|b ?12|cobalamin)s? (?:level )?(?:is |was |now |too |very )*(?:high|ok)\b",
+            re.I,
+        ),
+    ),
     (WhyNot.AWAY, re.compile(r"abroad|travel|\baway\b|holiday", re.I)),
 ]
+_NORMAL_LEVEL = next(pattern for why, pattern in _REASONS if why is WhyNot.NORMAL_LEVEL)
 _RESEARCH = re.compile(r"research|clinical trial|trial protocol", re.I)
 _IN_PROGRESS_ENDS_AFTER = timedelta(hours=24)
 # Statuses of claims that were paid; denied, cancelled and erroneous ones say nothing about an injection.
@@ -271,10 +279,25 @@ def _past(value: Any, setting: Setting) -> When | str | None:
 def why_not(resource: dict[str, Any]) -> WhyNot | None:
     """Why an order is held or stopped, or a dose was not given, by the words of its reason."""
     reason = first(resource, "statusReason", "reasonNotGiven", "statusReasonCodeableConcept", "reasonNotTaken")
+    if _ended(resource) and _says_normal_level(resource, reason):
+        return WhyNot.NORMAL_LEVEL
     if reason is None:
         return None
     words = " ".join([*(text for each in _list(reason) for text in _texts(each)), _notes(resource)])
     return next((why for why, pattern in _REASONS if pattern.search(words)), WhyNot.OTHER)
+
+
+def _ended(resource: dict[str, Any]) -> bool:
+    """Whether an order is stopped, was completed, or says that the drug shall not be given."""
+    return status_of(resource.get("status")) in ENDING or resource.get("doNotPerform") is True
+
+
+def _says_normal_level(resource: dict[str, Any], reason: Any) -> bool:
+    """Whether a stop names a normal level as its reason: in the reason of the status, of the order, or in a note."""
+    given = first(resource, "reasonCode", "reasonCodeableConcept", "reason")
+    concepts = [*_list(reason), *_list(given)]
+    words = [text for each in concepts for text in _texts(each.get("concept", each) if isinstance(each, dict) else {})]
+    return bool(_NORMAL_LEVEL.search(" ".join([*words, _notes(resource)])))
 
 
 def _concepts(reasons: Any, terminology: Terminology) -> tuple[Concept, ...]:

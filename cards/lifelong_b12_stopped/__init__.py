@@ -1,0 +1,1 @@
+"""Lifelong vitamin B12 treatment that is stopped, given an end, or has lapsed."""

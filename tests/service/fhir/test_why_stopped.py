@@ -1,0 +1,44 @@
+"""Why an order was stopped: a normal level counts wherever it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cards.record import WhyNot
+from tests.service.fhir.reading import order
+
+DRUG = {"text": "Hydroxocobalamin 1mg/1ml injection"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"statusReason": {"text": "B12 normal"}},
+        {"reasonCode": [{"text": "Level now OK"}]},
+        {"note": [{"text": "B12 is high, no need for more"}]},
+        {"note": [{"text": "replete"}]},
+        {"statusReason": {"text": "High B12"}},
+    ],
+)
+def test_a_stop_for_a_normal_or_high_level(said: dict[str, Any]) -> None:
+    stopped = order(medicationCodeableConcept=DRUG, status="stopped", **said)
+
+    assert stopped.why_not is WhyNot.NORMAL_LEVEL
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        ("stopped", {"statusReason": {"text": "abnormal liver tests"}}, WhyNot.OTHER),
+        ("stopped", {"statusReason": {"text": "patient declined"}}, WhyNot.REFUSED),
+        ("stopped", {"note": [{"text": "level not normal yet"}]}, None),
+        ("draft", {"note": [{"text": "B12 normal"}]}, None),
+        ("draft", {"reasonCode": [{"text": "B12 high"}]}, None),
+    ],
+)
+def test_other_words_are_no_normal_level(status: str, said: dict[str, Any], expected: WhyNot | None) -> None:
+    found = order(medicationCodeableConcept=DRUG, status=status, **said)
+
+    assert found.why_not is expected
