@@ -52,17 +52,18 @@ from cards.record import (
     WhyNot,
 )
 from cards.rule import Hook, Level, Profile
-from cards.strength import strengths_in
+from cards.strength import lists_several, strengths_in
 from cards.terminology import Concept, Terminology
 from cards.units import to_canonical
 
 _DOSE = re.compile(r"^(?P<low>[\d.]+)(?:-(?P<high>[\d.]+))?\s*(?P<unit>.*)$")
 _MASS = {"mg": Decimal(1000), "mcg": Decimal(1), "micrograms": Decimal(1), "g": Decimal(1000000)}
-_UNITS = frozenset({"tablet", "tablets", "capsule", "ampoule", "ampoules"})
+_UNITS = frozenset({"tablet", "tablets", "capsule", "ampoule", "ampoules", "vial"})
 _ROUTES = {
     "IM": Route.INTRAMUSCULAR,
     "SC": Route.SUBCUTANEOUS,
     "IV": Route.INTRAVENOUS,
+    "intradermal": Route.INTRADERMAL,
     "oral": Route.ORAL,
     "sublingual": Route.SUBLINGUAL,
     "nasal": Route.NASAL,
@@ -83,7 +84,7 @@ class Medication(_Said):
     drug: str = ""
     product: str | None = None
     dose: str | None = None
-    route: Literal["IM", "SC", "IV", "oral", "sublingual", "nasal"] | None = None
+    route: Literal["IM", "SC", "IV", "intradermal", "oral", "sublingual", "nasal"] | None = None
     site: str | None = None
     times: int = 1
     every: str | None = None
@@ -125,6 +126,8 @@ class OrderLine(Medication):
     because: str | None = None
     for_: str | None = Field(None, alias="for")
     inpatient: bool = False
+    research: bool = False
+    nutrition: bool = False
     do_not_perform: bool = False
     selected: bool = True
     tests: tuple[str, ...] = ()
@@ -359,6 +362,8 @@ def amount(text: str) -> Amount:
         return Amount(low * _MASS[unit], high * _MASS[unit], AmountUnit.MCG, text)
     if unit in _UNITS:
         return Amount(low, high, AmountUnit.UNIT)
+    if unit in ("mcg/kg", "mg/kg"):
+        return Amount(low, high, AmountUnit.MCG_PER_KG)
     if unit == "ml":
         return Amount(low, high, AmountUnit.ML)
     return Amount(low, high, AmountUnit.UNKNOWN if unit else AmountUnit.NONE)
@@ -402,6 +407,7 @@ def medicine(line: Medication, terminology: Terminology) -> Medicine:
         strengths=strengths_in(line.product, ingredients),
         form_route=injection or oral,
         multivitamin=bool(re.search(r"multivit|prenatal", line.product, re.IGNORECASE)),
+        combined=lists_several(line.product),
     )
 
 
@@ -422,6 +428,8 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         status=line.status or CourseStatus.DRAFT,
         instructions=line.instructions(terminology),
         indications=_concepts_in(line.for_, terminology) if line.for_ else (),
+        research=line.research,
+        nutrition=line.nutrition,
         do_not_perform=line.do_not_perform,
         selected=line.selected,
     )

@@ -183,11 +183,12 @@ class Wording:
         """Micrograms as a prescriber writes them: `5 mg`, `400 micrograms` (`400 mcg` in the `us` profile)."""
         if mcg >= 1000:
             return f"{(mcg / 1000).normalize():f} mg"
-        return f"{mcg.normalize():f} {'mcg' if self._profile == 'us' else 'micrograms'}"
+        unit = "microgram" if mcg == 1 else "micrograms"
+        return f"{mcg.normalize():f} {'mcg' if self._profile == 'us' else unit}"
 
     def drug(self, ingredient: str) -> str:
         """The plain name of an ingredient."""
-        return self._library.terminology.title(ingredient).lower()
+        return self._library.terminology.title(ingredient).lower().replace("b12", "B12")
 
     def result(self, lab: LabResult) -> str:
         """`B12 96 ng/L, 26 Feb 2026`: what was measured, the value as sent, and when."""

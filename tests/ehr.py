@@ -29,7 +29,7 @@ from cards.vignettes import (
 PATIENT = "patient-of-a-vignette"
 UCUM = "http://unitsofmeasure.org"
 _ROUTES = {"IM": "78421000", "SC": "34206005", "IV": "47625008", "oral": "26643006", "sublingual": "37839007"}
-_ROUTES["nasal"] = "46713006"
+_ROUTES |= {"nasal": "46713006", "intradermal": "372464004"}
 _DRUG_CODES = {
     "hydroxocobalamin": ("http://snomed.info/sct", "409258004"),
     "cyanocobalamin": ("http://snomed.info/sct", "419382002"),
@@ -150,6 +150,9 @@ def _medication_request(line: OrderLine, terminology: Terminology) -> Resource:
     if line.inpatient:
         system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
         request["category"] = [{"coding": [{"system": system, "code": "inpatient"}]}]
+    notes = {"Under a clinical trial protocol": line.research, "For the TPN bag": line.nutrition}
+    if any(notes.values()):
+        request["note"] = [{"text": text} for text, said in notes.items() if said]
     if line.do_not_perform:
         request["doNotPerform"] = True
     return request
