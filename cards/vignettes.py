@@ -182,13 +182,17 @@ class LabLine(_Said):
 
 
 class AllergyLine(_Said):
-    """An allergy `to` a drug or an allergen in words, with the `reaction` in words, when one is recorded."""
+    """An allergy `to` a drug or an allergen in words, with the `reaction` in words, when one is recorded.
+
+    `over`: why the entry no longer counts.
+    """
 
     to: str
     reaction: str | None = None
     high: bool = False
     intolerance: bool = False
     day: date | None = None
+    over: Literal["inactive", "resolved", "refuted", "entered-in-error"] | None = None
 
 
 class PlannedLine(_Said):
@@ -312,7 +316,7 @@ def record(vignette: Vignette, today: date, terminology: Terminology) -> Patient
         dispensed=tuple(_dispensed(each, terminology) for each in vignette.dispensed),
         labs=tuple(lab for each in vignette.labs if isinstance(lab := _lab(each), LabResult)),
         procedures=tuple(_procedure(each, terminology) for each in vignette.procedures),
-        allergies=tuple(_allergy(each, terminology) for each in vignette.allergies),
+        allergies=tuple(_allergy(each, terminology) for each in vignette.allergies if not each.over),
         family=tuple(Relative(_concepts_in(each, terminology)) for each in vignette.family),
         planned=tuple(
             _planned(each, source, terminology)

@@ -405,6 +405,9 @@ def _allergy(line: AllergyLine) -> Resource:
         result["reaction"] = [{"manifestation": [{"text": line.reaction}]}]
     if line.high:
         result["criticality"] = "high"
+    if line.over:
+        name = "clinicalStatus" if line.over in ("inactive", "resolved") else "verificationStatus"
+        result[name] = {"coding": [{"code": line.over}]}
     if line.day:
         result["onsetDateTime"] = line.day.isoformat()
     return result
