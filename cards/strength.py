@@ -28,7 +28,11 @@ _AND_ANOTHER = re.compile(r"\s*/\s*\d")
 # In "1,000" the comma sets off thousands, in "0,4" it is the decimal one of the continent.
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 
-_ANOTHER_DRUG = re.compile(r"\s[/+&]\s*(?!ml\b|millilit)[a-z]|\s(?:and|with)\s+[a-z]", re.IGNORECASE)
+_ANOTHER_DRUG = re.compile(
+    r"\s(?:[/+&]|(?:and|with)\b)\s*"
+    r"(?!ml\b|millilit|sodium chloride|saline|glucose|dextrose|water|diluent|solvent|needle)[a-z]",
+    re.IGNORECASE,
+)
 
 
 def lists_several(name: str) -> bool:
