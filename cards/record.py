@@ -128,6 +128,7 @@ class Medicine:
     `strengths`: per ingredient, where the product's name or resource gives it.
     `form_route`: the way of giving that the product's form implies (an oral tablet, an injection).
     `multivitamin`: a multivitamin or prenatal product by its name.
+    `combined`: its name lists other drugs too, so that a dose in milligrams may be theirs.
     """
 
     ingredients: tuple[str, ...]
@@ -135,6 +136,7 @@ class Medicine:
     strengths: Mapping[str, Strength] = field(default_factory=dict)
     form_route: Route | None = None
     multivitamin: bool = False
+    combined: bool = False
 
 
 class AmountUnit(StrEnum):
@@ -237,6 +239,7 @@ class Course:
     `reference`: `Type/id` as the chart has it; `changed`: when the resource last changed (the day of stopping, when
     nothing better says); `replaces`: references of the orders that this one follows;
     `indications`: conditions named as its reason; `stated`: known from a statement, not from an order.
+    `research`: under a research protocol; `nutrition`: a cobalamin that is a component of parenteral nutrition.
     """
 
     reference: str
@@ -251,6 +254,7 @@ class Course:
     do_not_perform: bool = False
     inpatient: bool = False
     research: bool = False
+    nutrition: bool = False
     stated: bool = False
     source: Source = Source.MEDICATIONS
 

@@ -28,6 +28,17 @@ _AND_ANOTHER = re.compile(r"\s*/\s*\d")
 # In "1,000" the comma sets off thousands, in "0,4" it is the decimal one of the continent.
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 
+_ANOTHER_DRUG = re.compile(
+    r"\s(?:[/+&]|(?:and|with)\b)\s*"
+    r"(?!ml\b|millilit|sodium chloride|saline|glucose|dextrose|water|diluent|solvent|needle)[a-z]",
+    re.IGNORECASE,
+)
+
+
+def lists_several(name: str) -> bool:
+    """Whether a product's name lists more than one drug ("A 300 mg / B 0.5 mg", "A and B")."""
+    return bool(_ANOTHER_DRUG.search(name))
+
 
 @lru_cache(maxsize=4096)
 def strengths_in(name: str, ingredients: tuple[str, ...]) -> dict[str, Strength]:

@@ -52,17 +52,18 @@ from cards.record import (
     WhyNot,
 )
 from cards.rule import Hook, Level, Profile
-from cards.strength import strengths_in
+from cards.strength import lists_several, strengths_in
 from cards.terminology import Concept, Terminology
 from cards.units import implausible, to_canonical
 
 _DOSE = re.compile(r"^(?P<low>[\d.]+)(?:-(?P<high>[\d.]+))?\s*(?P<unit>.*)$")
 _MASS = {"mg": Decimal(1000), "mcg": Decimal(1), "micrograms": Decimal(1), "g": Decimal(1000000)}
-_UNITS = frozenset({"tablet", "tablets", "capsule", "ampoule", "ampoules"})
+_UNITS = frozenset({"tablet", "tablets", "capsule", "ampoule", "ampoules", "vial"})
 _ROUTES = {
     "IM": Route.INTRAMUSCULAR,
     "SC": Route.SUBCUTANEOUS,
     "IV": Route.INTRAVENOUS,
+    "intradermal": Route.INTRADERMAL,
     "oral": Route.ORAL,
     "sublingual": Route.SUBLINGUAL,
     "nasal": Route.NASAL,
@@ -83,7 +84,7 @@ class Medication(_Said):
     drug: str = ""
     product: str | None = None
     dose: str | None = None
-    route: Literal["IM", "SC", "IV", "oral", "sublingual", "nasal"] | None = None
+    route: Literal["IM", "SC", "IV", "intradermal", "oral", "sublingual", "nasal"] | None = None
     site: str | None = None
     times: int = 1
     every: str | None = None
@@ -127,9 +128,9 @@ class OrderLine(Medication):
     for_: str | None = Field(None, alias="for")
     inpatient: bool = False
     research: bool = False
+    nutrition: bool = False
     changed: date | None = None
     do_not_perform: bool = False
-    research: bool = False
     selected: bool = True
     tests: tuple[str, ...] = ()
     reason: str | None = None
@@ -183,13 +184,17 @@ class LabLine(_Said):
 
 
 class AllergyLine(_Said):
-    """An allergy `to` a drug or an allergen in words, with the `reaction` in words, when one is recorded."""
+    """An allergy `to` a drug or an allergen in words, with the `reaction` in words, when one is recorded.
+
+    `over`: why the entry no longer counts.
+    """
 
     to: str
     reaction: str | None = None
     high: bool = False
     intolerance: bool = False
     day: date | None = None
+    over: Literal["inactive", "resolved", "refuted", "entered-in-error"] | None = None
 
 
 class PlannedLine(_Said):
@@ -313,7 +318,7 @@ def record(vignette: Vignette, today: date, terminology: Terminology) -> Patient
         dispensed=tuple(_dispensed(each, terminology) for each in vignette.dispensed),
         labs=tuple(lab for each in vignette.labs if isinstance(lab := _lab(each), LabResult)),
         procedures=tuple(_procedure(each, terminology) for each in vignette.procedures),
-        allergies=tuple(_allergy(each, terminology) for each in vignette.allergies),
+        allergies=tuple(_allergy(each, terminology) for each in vignette.allergies if not each.over),
         family=tuple(Relative(_concepts_in(each, terminology)) for each in vignette.family),
         planned=tuple(
             _planned(each, source, terminology)
@@ -363,6 +368,8 @@ def amount(text: str) -> Amount:
         return Amount(low * _MASS[unit], high * _MASS[unit], AmountUnit.MCG, text)
     if unit in _UNITS:
         return Amount(low, high, AmountUnit.UNIT)
+    if unit in ("mcg/kg", "mg/kg"):
+        return Amount(low, high, AmountUnit.MCG_PER_KG)
     if unit == "ml":
         return Amount(low, high, AmountUnit.ML)
     return Amount(low, high, AmountUnit.UNKNOWN if unit else AmountUnit.NONE)
@@ -406,6 +413,7 @@ def medicine(line: Medication, terminology: Terminology) -> Medicine:
         strengths=strengths_in(line.product, ingredients),
         form_route=injection or oral,
         multivitamin=bool(re.search(r"multivit|prenatal", line.product, re.IGNORECASE)),
+        combined=lists_several(line.product),
     )
 
 
@@ -428,8 +436,8 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         indications=_concepts_in(line.for_, terminology) if line.for_ else (),
         why_not=why_not(line.because),
         research=line.research,
+        nutrition=line.nutrition,
         do_not_perform=line.do_not_perform,
-        research=line.research,
         selected=line.selected,
     )
 

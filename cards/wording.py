@@ -183,7 +183,8 @@ class Wording:
         """Micrograms as a prescriber writes them: `5 mg`, `400 micrograms` (`400 mcg` in the `us` profile)."""
         if mcg >= 1000:
             return f"{(mcg / 1000).normalize():f} mg"
-        return f"{mcg.normalize():f} {'mcg' if self._profile == 'us' else 'micrograms'}"
+        unit = "microgram" if mcg == 1 else "micrograms"
+        return f"{mcg.normalize():f} {'mcg' if self._profile == 'us' else unit}"
 
     def drug(self, ingredient: str) -> str:
         """The plain name of an ingredient."""

@@ -29,7 +29,7 @@ from cards.vignettes import (
 PATIENT = "patient-of-a-vignette"
 UCUM = "http://unitsofmeasure.org"
 _ROUTES = {"IM": "78421000", "SC": "34206005", "IV": "47625008", "oral": "26643006", "sublingual": "37839007"}
-_ROUTES["nasal"] = "46713006"
+_ROUTES |= {"nasal": "46713006", "intradermal": "372464004"}
 _DRUG_CODES = {
     "hydroxocobalamin": ("http://snomed.info/sct", "409258004"),
     "cyanocobalamin": ("http://snomed.info/sct", "419382002"),
@@ -152,12 +152,11 @@ def _medication_request(line: OrderLine, terminology: Terminology) -> Resource:
         request["category"] = [{"coding": [{"system": system, "code": "inpatient"}]}]
     if line.changed:
         request["meta"] = {"lastUpdated": f"{line.changed.isoformat()}T12:00:00Z"}
-    if line.research:
-        request["note"] = [{"text": "Clinical trial"}]
+    notes = {"Under a clinical trial protocol": line.research, "For the TPN bag": line.nutrition}
+    if any(notes.values()):
+        request["note"] = [{"text": text} for text, said in notes.items() if said]
     if line.do_not_perform:
         request["doNotPerform"] = True
-    if line.research:
-        request["note"] = [{"text": "Clinical trial protocol"}]
     return request
 
 
@@ -408,6 +407,9 @@ def _allergy(line: AllergyLine) -> Resource:
         result["reaction"] = [{"manifestation": [{"text": line.reaction}]}]
     if line.high:
         result["criticality"] = "high"
+    if line.over:
+        name = "clinicalStatus" if line.over in ("inactive", "resolved") else "verificationStatus"
+        result[name] = {"coding": [{"code": line.over}]}
     if line.day:
         result["onsetDateTime"] = line.day.isoformat()
     return result

@@ -14,6 +14,9 @@ from service.fhir.setting import Setting
 _NO_LONGER = frozenset({"inactive", "resolved", "refuted", "entered-in-error"})
 _HIGH = frozenset({"high", "CRITH"})
 _ANAPHYLAXIS = re.compile(r"anaphyla\w+", re.I)
+# RxNorm has one code for cyanocobalamin and for vitamin B12 of any form: an allergy is to cyanocobalamin if it says so.
+_CYANOCOBALAMIN = re.compile(r"cyano|cytamen|cytacon|nascobal|orobalin", re.I)
+_B12 = "cobalamin"
 _ALLERGIC = re.compile(r"angio-?(?:o?e)dema|bronchospasm|urticaria\w*|\bhives\b|wheez\w+", re.I)
 
 
@@ -47,7 +50,11 @@ def _substances(code: Any, setting: Setting) -> list[str]:
         for coded in setting.terminology.find(str(coding.get("system")), str(coding.get("code"))):
             concept = coded.concept
             if concept.kind == "drug":
-                found += setting.terminology.drug_ingredients(concept.name)
+                names = " ".join([coded.display, *texts_of(code)])
+                found += [
+                    _B12 if each == "cyanocobalamin" and not _CYANOCOBALAMIN.search(names) else each
+                    for each in setting.terminology.drug_ingredients(concept.name)
+                ]
             elif concept.name == "cobalamin_cobalt_allergy" and concept.meaning and concept.specific:
                 found.append(concept.meaning)
     for text in texts_of(code):

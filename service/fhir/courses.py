@@ -58,6 +58,7 @@ _REASONS = [
 ]
 _NORMAL_LEVEL = next(pattern for why, pattern in _REASONS if why is WhyNot.NORMAL_LEVEL)
 _RESEARCH = re.compile(r"research|clinical trial|trial protocol", re.I)
+_NUTRITION = re.compile(r"parenteral (?:nutrition|feed\w*)|\bt?pn (?:bag|additive|component)|\btpn\b", re.I)
 _IN_PROGRESS_ENDS_AFTER = timedelta(hours=24)
 # Statuses of claims that were paid; denied, cancelled and erroneous ones say nothing about an injection.
 _PAID = frozenset({"complete", "partial"})
@@ -128,6 +129,7 @@ def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, 
         "do_not_perform": resource.get("doNotPerform") is True,
         "inpatient": _inpatient(resource),
         "research": bool(_RESEARCH.search(_notes(resource))),
+        "nutrition": cobalamin(medicine) is not None and _in_nutrition(resource),
     }
 
 
@@ -322,6 +324,20 @@ def _inpatient(resource: dict[str, Any]) -> bool:
         if isinstance(category, dict)
         for coding in _list(category.get("coding"))
     )
+
+
+def _in_nutrition(resource: dict[str, Any]) -> bool:
+    """Whether the words of an order's drug, reason, instructions or notes say parenteral nutrition."""
+    named = first(resource, "medicationCodeableConcept", "medication")
+    reasons = _list(first(resource, "reasonCode", "reasonCodeableConcept", "reason"))
+    words = [text for each in (named, *reasons) for text in _texts(_concept_of(each))]
+    words += [text for each in _list(resource.get("dosageInstruction")) for text in _texts(each)]
+    return bool(_NUTRITION.search(" ; ".join([*words, _notes(resource)])))
+
+
+def _concept_of(value: Any) -> Any:
+    """A CodeableConcept, as such or as the concept of an R5 CodeableReference."""
+    return value.get("concept", value) if isinstance(value, dict) else None
 
 
 def _notes(resource: dict[str, Any]) -> str:

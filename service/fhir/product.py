@@ -11,7 +11,7 @@ from typing import Any
 
 from cards.dosing import COBALAMINS
 from cards.record import Medicine, Route, Strength
-from cards.strength import strengths_in
+from cards.strength import lists_several, strengths_in
 from cards.terminology import Coded, Terminology
 from service.fhir.dates import first
 
@@ -27,6 +27,7 @@ _FORMS = {
     "mecobalamin": re.compile(r"me(?:thyl)?cobalamin", re.I),
     "cobamamide": re.compile(r"adenosylcobalamin|cobamamide", re.I),
 }
+_COMBINATIONS = frozenset({"b12_combination", "folic_acid_combination", "folic_acid_with_b12"})
 _MASS = {"mg": Decimal(1000), "ug": Decimal(1), "mcg": Decimal(1), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
 NO_MEDICINE = Medicine(())
 
@@ -138,7 +139,14 @@ def _known(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Termin
     strengths: dict[str, Strength] = {}
     for name in (*reversed(words), coded[0].display):
         strengths.update(strengths_in(name, ingredients))
-    return Medicine(ingredients, False, strengths, _form(named, ingredients), bool(_MULTIVITAMIN.search(named)))
+    return Medicine(
+        ingredients,
+        False,
+        strengths,
+        _form(named, ingredients),
+        bool(_MULTIVITAMIN.search(named)),
+        combined=any(each.concept.name in _COMBINATIONS for each in coded) or lists_several(named),
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -152,7 +160,14 @@ def _by_words(words: tuple[str, ...], terminology: Terminology) -> Medicine:
     strengths: dict[str, Strength] = {}
     for name in reversed(words):
         strengths.update(strengths_in(name, ingredients))
-    return Medicine(ingredients, True, strengths, _form(named, ingredients), bool(_MULTIVITAMIN.search(named)))
+    return Medicine(
+        ingredients,
+        True,
+        strengths,
+        _form(named, ingredients),
+        bool(_MULTIVITAMIN.search(named)),
+        combined=lists_several(named),
+    )
 
 
 def _ingredients(concepts: Iterable[str], terminology: Terminology) -> tuple[str, ...]:

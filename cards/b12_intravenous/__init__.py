@@ -1,0 +1,1 @@
+"""Vitamin B12 ordered into a vein."""
