@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -105,6 +106,22 @@ def daily(instruction: Instruction, medicine: Medicine, ingredient: str) -> Mcg 
     if shortest <= 0:
         return None
     return Mcg(one.low * times / longest, one.high * times / shortest)
+
+
+def largest_daily(course: Course, ingredient: str) -> Mcg | None:
+    """The largest daily amount of `ingredient` among the instructions, in micrograms; None when one is not known.
+
+    An instruction without a dose stands for one unit of the product: nobody takes less.
+    """
+    amounts = [
+        daily(each if each.amount else replace(each, amount=_ONE_UNIT), course.medicine, ingredient)
+        for each in course.instructions or (Instruction(),)
+    ]
+    known = [amount for amount in amounts if amount]
+    return max(known, key=lambda amount: amount.high) if len(known) == len(amounts) else None
+
+
+_ONE_UNIT = Amount(Decimal(1), Decimal(1), AmountUnit.UNIT)
 
 
 def between_doses(instruction: Instruction) -> Period | None:
