@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from cards.calendar import after, average_days, upper_days
+from cards.calendar import after, average_days, months_after, upper_days
 from cards.record import (
     PARENTERAL,
     Amount,
@@ -177,6 +177,23 @@ def runs_on(course: Course, day: date) -> bool:
     start = begins(course)
     ends = [ends_on(each, start) for each in course.instructions]
     return not ends or any(end is None or end >= day for end in ends)
+
+
+def planned_for_months(course: Course, months: int, today: date) -> bool:
+    """Whether repeated doses are planned over at least `months`; without an end they are.
+
+    Instructions without a start of their own follow one another; an order without a start begins today.
+    """
+    start = last = begins(course) or today
+    for each in course.instructions:
+        if each.events:
+            last = max(last, *each.events)
+        elif phase(each) is not Phase.SINGLE:
+            end = ends_on(each if each.starts else replace(each, starts=last), None)
+            if end is None:
+                return True
+            last = max(last, end)
+    return last >= months_after(start, months)
 
 
 def within(when: When, earliest: date, latest: date) -> bool:

@@ -125,6 +125,7 @@ class OrderLine(Medication):
     because: str | None = None
     for_: str | None = Field(None, alias="for")
     inpatient: bool = False
+    research: bool = False
     do_not_perform: bool = False
     selected: bool = True
     tests: tuple[str, ...] = ()
@@ -423,6 +424,7 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         instructions=line.instructions(terminology),
         indications=_concepts_in(line.for_, terminology) if line.for_ else (),
         do_not_perform=line.do_not_perform,
+        research=line.research,
         selected=line.selected,
     )
 

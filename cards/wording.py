@@ -32,6 +32,7 @@ _AMERICAN = {
     "paraesthesiae": "paresthesias",
     "lymphoedema": "lymphedema",
     "coeliac": "celiac",
+    "aluminium": "aluminum",
     "recognised": "recognized",
     "full blood count": "complete blood count",
 }
