@@ -126,6 +126,7 @@ class OrderLine(Medication):
     for_: str | None = Field(None, alias="for")
     inpatient: bool = False
     research: bool = False
+    reported: bool = False
     do_not_perform: bool = False
     selected: bool = True
     tests: tuple[str, ...] = ()
@@ -425,6 +426,7 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         indications=_concepts_in(line.for_, terminology) if line.for_ else (),
         do_not_perform=line.do_not_perform,
         research=line.research,
+        stated=line.reported,
         selected=line.selected,
     )
 

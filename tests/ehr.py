@@ -152,6 +152,8 @@ def _medication_request(line: OrderLine, terminology: Terminology) -> Resource:
         request["category"] = [{"coding": [{"system": system, "code": "inpatient"}]}]
     if line.do_not_perform:
         request["doNotPerform"] = True
+    if line.reported:
+        request["reportedBoolean"] = True
     if line.research:
         request["note"] = [{"text": "Given by the protocol of a clinical trial"}]
     return request
