@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from cards.calendar import after, average_days, upper_days
+from cards.calendar import after, average_days, months_after, upper_days
 from cards.record import (
     BY_MOUTH_OR_NOSE,
     PARENTERAL,
@@ -112,6 +113,22 @@ def daily(instruction: Instruction, medicine: Medicine, ingredient: str) -> Mcg 
     return Mcg(one.low * times / longest, one.high * times / shortest)
 
 
+def largest_daily(course: Course, ingredient: str) -> Mcg | None:
+    """The largest daily amount of `ingredient` among the instructions, in micrograms; None when one is not known.
+
+    An instruction without a dose stands for one unit of the product: nobody takes less.
+    """
+    amounts = [
+        daily(each if each.amount else replace(each, amount=_ONE_UNIT), course.medicine, ingredient)
+        for each in course.instructions or (Instruction(),)
+    ]
+    known = [amount for amount in amounts if amount]
+    return max(known, key=lambda amount: amount.high) if len(known) == len(amounts) else None
+
+
+_ONE_UNIT = Amount(Decimal(1), Decimal(1), AmountUnit.UNIT)
+
+
 def between_doses(instruction: Instruction) -> Period | None:
     """The time from one dose to the next: "three times a week" is 7/3 days; None for a single dose."""
     if instruction.repeat is None:
@@ -191,6 +208,23 @@ def _alike(one: Course, other: Course) -> bool:
         return False
     own, others = ({between_doses(each) for each in course.instructions} for course in (one, other))
     return own == others or states_no_dosage(other)
+
+
+def planned_for_months(course: Course, months: int, today: date) -> bool:
+    """Whether repeated doses are planned over at least `months`; without an end they are.
+
+    Instructions without a start of their own follow one another; an order without a start begins today.
+    """
+    start = last = begins(course) or today
+    for each in course.instructions:
+        if each.events:
+            last = max(last, *each.events)
+        elif phase(each) is not Phase.SINGLE:
+            end = ends_on(each if each.starts else replace(each, starts=last), None)
+            if end is None:
+                return True
+            last = max(last, end)
+    return last >= months_after(start, months)
 
 
 def within(when: When, earliest: date, latest: date) -> bool:

@@ -31,7 +31,13 @@ _NAMES = {
 }
 _OTHER_NEUROPATHY = frozenset({"diabetes", "alcohol_use_disorder", "chemotherapy_neuropathy", "charcot_marie_tooth"})
 _NOT_NERVE_DAMAGE_BY_B12 = frozenset(
-    {"leber_hereditary_optic_neuropathy", "glaucoma", "macular_degeneration", "carpal_tunnel"}
+    {
+        "leber_hereditary_optic_neuropathy",
+        "hereditary_optic_atrophy",
+        "glaucoma",
+        "macular_degeneration",
+        "carpal_tunnel",
+    }
 )
 _OTHER_DEMENTIA = frozenset({"alzheimer", "vascular", "lewy", "frontotemporal"})
 
@@ -46,6 +52,49 @@ class NeurologicalFinding(NamedTuple):
     when: When | None
     linked: bool
     present: bool
+
+
+class OpticRisk(NamedTuple):
+    """A disease of the optic nerve in which cyanocobalamin may harm: how it is known, its plain name, its date.
+
+    `kind`: `named` (Leber hereditary optic neuropathy), `possible` (an entry that may mean it), `toxic` (tobacco or
+    toxic amblyopia), `family` (Leber's in the family and a disease of the optic nerve).
+    """
+
+    kind: str
+    name: str
+    when: When | None
+
+
+_LEBER = "leber_hereditary_optic_neuropathy"
+
+
+@once_per_record
+def optic_risk(record: PatientRecord) -> OpticRisk | None:
+    """The surest reason on record not to give cyanocobalamin for the sake of the optic nerve (rules, formulation a).
+
+    A hereditary disease stays one whatever the status of its entry. A code that also says other things, and an entry
+    that is not confirmed, only make it possible.
+    """
+    found = [risk for problem in record.problems if (risk := _optic_risk(problem, record))]
+    return min(found, key=lambda risk: _OPTIC_RISKS.index(risk.kind), default=None)
+
+
+_OPTIC_RISKS = ("named", "possible", "toxic", "family")
+
+
+def _optic_risk(problem: Problem, record: PatientRecord) -> OpticRisk | None:
+    names = {concept.name for concept in problem.concepts}
+    if problem.certain and any(each.name == _LEBER and each.specific for each in problem.concepts):
+        return OpticRisk("named", "Leber hereditary optic neuropathy", problem.dated)
+    if names & {_LEBER, "hereditary_optic_atrophy"}:
+        return OpticRisk("possible", "optic atrophy that may be Leber's", problem.dated)
+    if "toxic_amblyopia" in names and problem.certain and problem.present:
+        return OpticRisk("toxic", "tobacco or toxic amblyopia", problem.dated)
+    leber_in_family = any(each.name == _LEBER and each.specific for kin in record.family for each in kin.concepts)
+    if leber_in_family and "optic_neuropathy" in names and not names & _NOT_NERVE_DAMAGE_BY_B12:
+        return OpticRisk("family", "optic nerve disease and Leber's in the family", problem.dated)
+    return None
 
 
 @once_per_record

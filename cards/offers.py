@@ -1,4 +1,4 @@
-"""What a suggestion must not offer: what is ordered or drafted already, and a drug to which an allergy is recorded."""
+"""What a suggestion must not offer: what is ordered or drafted already, and a drug that this patient must not have."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from cards.dosing import (
     phase,
 )
 from cards.library import Action, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
+from cards.neurology import optic_risk
 from cards.record import Course, PatientRecord, Source
 from cards.rule import Profile
 
@@ -30,6 +31,7 @@ class Withheld(StrEnum):
     """Why an action is not offered."""
 
     ALLERGY = "allergy"
+    OPTIC_NERVE = "cyanocobalamin may harm the optic nerve"
     ALREADY_ORDERED = "already ordered"
 
 
@@ -48,6 +50,8 @@ class Offers:
             regimen = self.library.regimens.orders[action.order].in_profile(self.profile)
             if allergic(self.record, regimen.drug):
                 return Withheld.ALLERGY
+            if regimen.drug == "cyanocobalamin" and optic_risk(self.record):
+                return Withheld.OPTIC_NERVE
             return Withheld.ALREADY_ORDERED if self._ordered(regimen, about) else None
         if isinstance(action, CreateTest):
             return Withheld.ALREADY_ORDERED if self._requested(action.test) else None

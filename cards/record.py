@@ -238,8 +238,9 @@ class Course:
 
     `reference`: `Type/id` as the chart has it; `changed`: when the resource last changed (the day of stopping, when
     nothing better says); `replaces`: references of the orders that this one follows;
-    `indications`: conditions named as its reason; `stated`: known from a statement, not from an order.
-    `research`: under a research protocol; `nutrition`: a cobalamin that is a component of parenteral nutrition.
+    `research`: under a research protocol; `nutrition`: a cobalamin that is a component of parenteral nutrition;
+    `indications`: conditions named as its reason; `stated`: known from a statement, or a draft that only reports what
+    the patient takes.
     """
 
     reference: str

@@ -372,6 +372,58 @@ def younger_than(record: PatientRecord, today: date, years: int) -> bool:
     return known is not None and known < years
 
 
+class KidneyDisease(NamedTuple):
+    """Severe kidney disease that lasts: `dialysis`, `egfr` with its result, or a coded `stage` without one."""
+
+    kind: str
+    result: LabResult | None = None
+
+
+@once_per_record
+def severe_kidney_disease(record: PatientRecord, limits: Limits, today: date) -> KidneyDisease | None:
+    """Dialysis, the newest eGFR under 30 mL/min/1.73m2, or stage 4 or 5 on the problem list where there is no eGFR.
+
+    What may be acute does not count: an acute kidney injury of the last months, or an eGFR above the limit in the
+    months before the low one, unless stage 4 or 5 is on the problem list.
+    """
+    staged = _kidney_stage_4_or_5(record)
+    if not staged and _acute_kidney_injury(record, limits, today):
+        return None
+    if has(record, "dialysis"):
+        return KidneyDisease("dialysis")
+    limit, acute = limits["egfr_severe_below"], limits.whole("acute_kidney_months")
+    result = newest(record.labs, "egfr", months_before(today, limits.whole("egfr_months")))
+    if result is None:
+        return KidneyDisease("stage") if staged else None
+    if not is_below(result, limit):
+        return None
+    since = months_before(result.when.latest, acute)
+    better = any(
+        lab.concept == "egfr" and since <= lab.when.latest <= result.when.latest and is_below(lab, limit) is False
+        for lab in record.labs
+    )
+    return KidneyDisease("egfr", result) if staged or not better else None
+
+
+def _kidney_stage_4_or_5(record: PatientRecord) -> bool:
+    return any(
+        each.name == "ckd" and each.meaning in ("4", "5")
+        for problem in record.problems
+        if problem.present and problem.certain
+        for each in problem.concepts
+    )
+
+
+def _acute_kidney_injury(record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether an acute kidney injury is on record that is present and recent, or of no stated date."""
+    since = months_before(today, limits.whole("acute_kidney_months"))
+    return any(
+        problem.present and (problem.dated is None or problem.dated.latest >= since)
+        for problem in record.problems
+        if any(each.name == "acute_kidney_injury" for each in problem.concepts)
+    )
+
+
 def in_hospice(record: PatientRecord) -> bool:
     """Whether a hospice or comfort-care entry is active."""
     return has(record, "hospice_care") or any(

@@ -130,6 +130,7 @@ class OrderLine(Medication):
     research: bool = False
     nutrition: bool = False
     changed: date | None = None
+    reported: bool = False
     do_not_perform: bool = False
     selected: bool = True
     tests: tuple[str, ...] = ()
@@ -438,6 +439,7 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         research=line.research,
         nutrition=line.nutrition,
         do_not_perform=line.do_not_perform,
+        stated=line.reported,
         selected=line.selected,
     )
 

@@ -32,6 +32,7 @@ _AMERICAN = {
     "paraesthesiae": "paresthesias",
     "lymphoedema": "lymphedema",
     "coeliac": "celiac",
+    "aluminium": "aluminum",
     "recognised": "recognized",
     "full blood count": "complete blood count",
 }
@@ -134,9 +135,11 @@ class Wording:
             parts.append(differs)
         if about and about.medicine.by_text:
             parts.append(self.spelling("The drug was recognised by its wording, not by a code."))
-        suggestions, allergy = _suggestions(rule.folder, labels, facts, about, offers)
-        if allergy:
+        suggestions, withheld = _suggestions(rule.folder, labels, facts, about, offers)
+        if Withheld.ALLERGY in withheld:
             parts.append("An allergy to cobalamin or cobalt is recorded: no cobalamin order is offered here.")
+        if Withheld.OPTIC_NERVE in withheld:
+            parts.append("Leber's or a like optic nerve disease is recorded: no cyanocobalamin order is offered here.")
         if raised.age_unknown:
             parts.append("The birth date is not known: taken as an adult.")
         if raised.not_available:
@@ -241,26 +244,27 @@ class Wording:
 
 def _suggestions(
     folder: RuleFolder, labels: Sequence[str], facts: Mapping[str, Any], about: Course | None, offers: Offers
-) -> tuple[tuple[SuggestionText, ...], bool]:
-    """The buttons whose facts hold and that are not withheld, and whether an allergy withheld one.
+) -> tuple[tuple[SuggestionText, ...], set[Withheld]]:
+    """The buttons whose facts hold and that are not withheld, and why others were.
 
     Of those that are recommended, the first is. To delete is never the only way out.
     """
     offered: list[SuggestionText] = []
-    recommended = allergy = False
+    recommended = False
+    why: set[Withheld] = set()
     for spec, label in zip(folder.definition.card.suggestions, labels, strict=True):
         if not all(facts[name] for name in spec.when) or any(facts[name] for name in spec.unless):
             continue
         withheld = {reason for each in spec.actions if (reason := offers.withheld(each, about))}
         if withheld:
-            allergy = allergy or Withheld.ALLERGY in withheld
+            why |= withheld
             continue
         is_first = spec.recommended and not recommended
         recommended = recommended or is_first
         offered.append(SuggestionText(_one_line(label), is_first, spec.actions))
     if only_removes(action for each in offered for action in each.actions):
         offered = []
-    return tuple(offered), allergy
+    return tuple(offered), why
 
 
 def _label(evidence: Evidence) -> str:

@@ -157,6 +157,10 @@ def _medication_request(line: OrderLine, terminology: Terminology) -> Resource:
         request["note"] = [{"text": text} for text, said in notes.items() if said]
     if line.do_not_perform:
         request["doNotPerform"] = True
+    if line.reported:
+        request["reportedBoolean"] = True
+    if line.research:
+        request["note"] = [{"text": "Given by the protocol of a clinical trial"}]
     return request
 
 

@@ -88,6 +88,8 @@ def order(
         medicine=medicine,
         **_common(resource, medicine, status, setting),
         selected=selected,
+        # The patient's own medicine, written down as an order: `reported` in R5.
+        stated=resource.get("reportedBoolean") is True or resource.get("reported") is True,
     )
 
 

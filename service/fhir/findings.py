@@ -29,6 +29,8 @@ from service.fhir.setting import Setting
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.I)
 _NAMES_INJECTION = re.compile(r"\binjection|\binj\b", re.I)
+# Eye diseases that an unspecific code of optic atrophy may stand for, and that are not Leber's optic neuropathy.
+_NOT_LEBER = re.compile(r"amaurosis|stellate|glaucom|macular", re.I)
 _CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
 _NOT_PRESENT = frozenset({"refuted", "entered-in-error"})
 _UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
@@ -225,6 +227,8 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     meant = set(_in_text(words, setting))
     if "folate_deficiency" in meant and not _NAMES_B12.search(" ".join(words)):
         coded = tuple(each for each in coded if each.name == "folate_deficiency")
+    if _NOT_LEBER.search(" ".join(words)):
+        coded = tuple(each for each in coded if each.name != "leber_hereditary_optic_neuropathy")
     return tuple(_named(each, meant) for each in coded), False
 
 

@@ -39,6 +39,8 @@ _LABELS = {
     "ng/l": "ng/L", "pg/ml": "pg/mL", "pmol/l": "pmol/L", "ng/ml": "ng/mL", "ug/l": "ug/L", "umol/l": "umol/L",
     "nmol/l": "nmol/L", "nmol/ml": "nmol/mL", "mg/l": "mg/L", "g/l": "g/L", "g/dl": "g/dL", "fl": "fL", "um3": "fL",
     "mmol/l": "mmol/L", "meq/l": "mEq/L",
+    **dict.fromkeys(("ml/min/{1.73_m2}", "ml/min/1.73m2", "ml/min/1.73m^2", "ml/min/1.73sqm"), "mL/min/1.73m2"),
+    **dict.fromkeys(("ml/min/{1.73m2}", "ml/min/1.73m*2"), "mL/min/1.73m2"), "ml/min": "mL/min",
 }  # fmt: skip
 
 

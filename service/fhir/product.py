@@ -28,6 +28,7 @@ _FORMS = {
     "cobamamide": re.compile(r"adenosylcobalamin|cobamamide", re.I),
 }
 _COMBINATIONS = frozenset({"b12_combination", "folic_acid_combination", "folic_acid_with_b12"})
+_CYANOCOBALAMIN = re.compile(r"cyano-?cobalamin", re.I)
 _MASS = {"mg": Decimal(1000), "ug": Decimal(1), "mcg": Decimal(1), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
 NO_MEDICINE = Medicine(())
 
@@ -133,9 +134,12 @@ def _known(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Termin
     """A medicine by its code."""
     ingredients = _ingredients((each.concept.name for each in coded if each.concept.kind == "drug"), terminology)
     named = " | ".join((coded[0].display, *words))
-    if ingredients == ("cyanocobalamin",):
+    if ingredients == ("cyanocobalamin",) and not _CYANOCOBALAMIN.search(named):
         other = [form for form, pattern in _FORMS.items() if pattern.search(named)]
         ingredients = (other[0],) if other else ingredients
+    elif "cobalamin" in ingredients:
+        form = _form_named(named)
+        ingredients = tuple(form if each == "cobalamin" and form else each for each in ingredients)
     strengths: dict[str, Strength] = {}
     for name in (*reversed(words), coded[0].display):
         strengths.update(strengths_in(name, ingredients))
@@ -147,6 +151,12 @@ def _known(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Termin
         bool(_MULTIVITAMIN.search(named)),
         combined=any(each.concept.name in _COMBINATIONS for each in coded) or lists_several(named),
     )
+
+
+def _form_named(words: str) -> str | None:
+    """The one form of B12 that the words of a product of no stated form name."""
+    named = [form for form, pattern in (*_FORMS.items(), ("cyanocobalamin", _CYANOCOBALAMIN)) if pattern.search(words)]
+    return named[0] if len(named) == 1 else None
 
 
 @lru_cache(maxsize=8192)

@@ -166,6 +166,16 @@ def test_a_product_coded_as_plain_b12_is_the_form_that_its_words_name() -> None:
     assert order(medicationCodeableConcept=concept).medicine.ingredients == ("hydroxocobalamin",)
 
 
+def test_a_product_coded_as_plain_b12_stays_cyanocobalamin_when_its_words_name_it_beside_another() -> None:
+    concept = {**coded(RXNORM, "11248"), "text": "Cyanocobalamin injection (hydroxocobalamin not in stock)"}
+    assert order(medicationCodeableConcept=concept).medicine.ingredients == ("cyanocobalamin",)
+
+
+def test_a_combination_has_the_form_that_its_name_states() -> None:
+    concept = coded(SNOMED, "1231353000")  # gabapentin and mecobalamin
+    assert order(medicationCodeableConcept=concept).medicine.ingredients == ("mecobalamin",)
+
+
 def test_a_known_code_outranks_the_words() -> None:
     concept = {**coded(RXNORM, "4511"), "text": "vitamin B12"}
     assert order(medicationCodeableConcept=concept).medicine.ingredients == ("folic_acid",)

@@ -1,0 +1,1 @@
+"""Cyanocobalamin in Leber hereditary optic neuropathy."""

@@ -1,0 +1,1 @@
+"""Methylcobalamin or adenosylcobalamin as the only B12 injection."""

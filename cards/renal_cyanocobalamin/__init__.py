@@ -1,0 +1,1 @@
+"""Long-term cyanocobalamin injections in severe kidney disease."""
