@@ -11,6 +11,7 @@ from cards.dosing import CURRENT, ENDING, Phase, begins, cobalamin, ends_on, is_
 from cards.library import Action, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
 from cards.record import Course, PatientRecord, Source
 from cards.rule import Profile
+from cards.status import has
 
 _ANY_COBALAMIN = frozenset({"cobalamin", "cobalt"})
 
@@ -20,6 +21,7 @@ class Withheld(StrEnum):
 
     ALLERGY = "allergy"
     ALREADY_ORDERED = "already ordered"
+    LEBER = "cyanocobalamin in Leber hereditary optic neuropathy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Offers:
             regimen = self.library.regimens.orders[action.order].in_profile(self.profile)
             if allergic(self.record, regimen.drug):
                 return Withheld.ALLERGY
+            if regimen.drug == "cyanocobalamin" and has(self.record, "leber_hereditary_optic_neuropathy"):
+                return Withheld.LEBER
             return Withheld.ALREADY_ORDERED if self._ordered(regimen, about) else None
         if isinstance(action, CreateTest):
             return Withheld.ALREADY_ORDERED if self._requested(action.test) else None

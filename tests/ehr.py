@@ -152,6 +152,8 @@ def _medication_request(line: OrderLine, terminology: Terminology) -> Resource:
         request["category"] = [{"coding": [{"system": system, "code": "inpatient"}]}]
     if line.do_not_perform:
         request["doNotPerform"] = True
+    if line.follows:
+        request["priorPrescription"] = {"reference": line.follows[0]}
     return request
 
 
