@@ -87,7 +87,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     # Whether treatment is new is told by the orders of the last year.
     if not (documented or cause) or not record.known(Source.MEDICATIONS, _window(limits, today)):
         return None
-    if has(record, "nitrous_oxide_exposure"):
+    if _nitrous_oxide(record):
         return Excluded("nitrous oxide exposure is advised on elsewhere")
     if not documented and (not nerves or recently_replete(record, limits, today, symptoms=True)):
         return Excluded("prophylaxis without documented deficiency needs no loading")
@@ -160,7 +160,8 @@ class _Part:
 def _ordered(record: PatientRecord, today: date) -> list[Course]:
     """The cobalamin orders that make up the course: the drafts, and what is running."""
     drafts = [each for each in record.drafts if each.status not in ENDING and not each.do_not_perform]
-    running = [each for each in record.courses if not each.stated and runs_on(each, today)]
+    active = [each for each in record.courses if each.status is CourseStatus.ACTIVE and not each.stated]
+    running = [each for each in active if runs_on(each, today)]
     return [each for each in (*drafts, *running) if cobalamin(each.medicine)]
 
 
@@ -352,6 +353,16 @@ def _glossitis(record: PatientRecord, limits: Limits, anchor: date, today: date)
             and within(problem.dated, start, today)
         ),
         None,
+    )
+
+
+def _nitrous_oxide(record: PatientRecord) -> bool:
+    """Whether exposure to nitrous oxide is a present problem; a code for any inhaled anaesthetic does not say so."""
+    return any(
+        each.name == "nitrous_oxide_exposure" and each.specific
+        for problem in record.problems
+        if problem.present and problem.certain
+        for each in problem.concepts
     )
 
 
