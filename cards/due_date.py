@@ -215,7 +215,7 @@ def _supplied_until(dispensed: Sequence[Dispensed], given: Sequence[Dose], inter
     """
     used: list[date] = []
     for supply in dispensed:
-        if not cobalamin(supply.medicine) or not _is_injection(supply):
+        if not cobalamin(supply.medicine) or not is_injection(supply):
             continue
         start = supply.when.latest
         since = [dose.when.latest for dose in given if dose.when.latest >= start]
@@ -232,7 +232,8 @@ def _supplied_until(dispensed: Sequence[Dispensed], given: Sequence[Dose], inter
     return max(used, default=None)
 
 
-def _is_injection(supply: Dispensed) -> bool:
+def is_injection(supply: Dispensed) -> bool:
+    """Whether a supply is for injection."""
     return is_parenteral(Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions))
 
 

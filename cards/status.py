@@ -104,6 +104,15 @@ def b12_status(record: PatientRecord, limits: Limits) -> B12Status | None:
     )
 
 
+def recently_replete(record: PatientRecord, limits: Limits, today: date, *, symptoms: bool) -> bool:
+    """Whether a recent result off treatment was normal ("recent normal" of rules 5.0); with `symptoms` a newer one."""
+    status = b12_status(record, limits)
+    months = limits.whole("recent_normal_months_symptoms" if symptoms else "recent_normal_months")
+    return (
+        status is not None and status.band is Band.REPLETE and status.result.when.latest >= months_before(today, months)
+    )
+
+
 def b12_tested_since(record: PatientRecord, limits: Limits, day: date) -> bool:
     """Whether a valid B12 result exists from `day` on."""
     status = b12_status(record, limits)

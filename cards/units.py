@@ -11,7 +11,16 @@ B12_NG_PER_PMOL = Decimal("1.355")
 
 _ONE = Decimal(1)
 _NANO, _MILLI = Decimal("0.001"), Decimal(1000)
-_COUNT = {"10*9/l": _ONE, "10^9/l": _ONE, "x10*9/l": _ONE, "x10^9/l": _ONE, "10e9/l": _ONE, "g/l": _ONE, "giga/l": _ONE}
+_COUNT = {
+    "10*9/l": _ONE,
+    "10^9/l": _ONE,
+    "x10*9/l": _ONE,
+    "x10^9/l": _ONE,
+    "×10⁹/l": _ONE,
+    "10e9/l": _ONE,
+    "g/l": _ONE,
+    "giga/l": _ONE,
+}
 _COUNT |= {"10*3/ul": _ONE, "10^3/ul": _ONE, "x10^3/ul": _ONE, "x10*3/ul": _ONE, "k/ul": _ONE, "/nl": _ONE}
 _COUNT |= {"thousand/ul": _ONE, "10*3/mm3": _ONE, "/ul": _NANO}
 _RATE = {"ml/min/{1.73_m2}": _ONE, "ml/min/1.73m2": _ONE, "ml/min/1.73m^2": _ONE, "ml/min": _ONE}

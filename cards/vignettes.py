@@ -120,6 +120,7 @@ class OrderLine(Medication):
 
     `changed`: the day on which the chart last changed it, such as the day of stopping.
     One being signed may ask for `tests` (laboratory concepts) instead of a drug, with the `reason` it states.
+    `replaces`: which of `medicines` it follows, the first being 1.
     """
 
     status: CourseStatus | None = None
@@ -135,6 +136,12 @@ class OrderLine(Medication):
     selected: bool = True
     tests: tuple[str, ...] = ()
     reason: str | None = None
+    replaces: int | None = None
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """The reference of the order that this one replaces."""
+        return (f"MedicationRequest/order-{self.replaces - 1}",) if self.replaces else ()
 
 
 class DoseLine(Medication):
@@ -288,7 +295,10 @@ def all_files() -> dict[str, VignetteFile]:
 
 def record(vignette: Vignette, today: date, terminology: Terminology) -> PatientRecord:
     """The patient as the rules see them."""
-    courses = [_course(each, terminology, Source.MEDICATIONS) for each in vignette.medicines]
+    courses = [
+        _course(each, terminology, Source.MEDICATIONS, f"MedicationRequest/order-{number}")
+        for number, each in enumerate(vignette.medicines)
+    ]
     courses += [_course(each, terminology, Source.STATEMENTS) for each in vignette.statements]
     doses = [
         _dose(line, source, terminology)
@@ -434,6 +444,7 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         medicine=medicine(line, terminology),
         status=line.status or CourseStatus.DRAFT,
         instructions=line.instructions(terminology),
+        replaces=line.follows,
         indications=_concepts_in(line.for_, terminology) if line.for_ else (),
         why_not=why_not(line.because),
         research=line.research,
@@ -444,9 +455,9 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
     )
 
 
-def _course(line: OrderLine, terminology: Terminology, source: Source) -> Course:
+def _course(line: OrderLine, terminology: Terminology, source: Source, reference: str = "") -> Course:
     return Course(
-        reference="",
+        reference=reference,
         medicine=medicine(line, terminology),
         status=line.status or CourseStatus.ACTIVE,
         instructions=line.instructions(terminology),

@@ -65,6 +65,8 @@ _REASONS = {
     "no-date": "has no date",
     "future-date": "is dated in the future",
     "impossible-date": "has an impossible date",
+    "timing-missing": "does not say how often",
+    "timing-unread": "says how often in words that could not be read",
     "implausible-value": "has an impossible value",
 }
 

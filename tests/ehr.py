@@ -159,8 +159,8 @@ def _medication_request(line: OrderLine, terminology: Terminology) -> Resource:
         request["doNotPerform"] = True
     if line.reported:
         request["reportedBoolean"] = True
-    if line.research:
-        request["note"] = [{"text": "Given by the protocol of a clinical trial"}]
+    if line.follows:
+        request["priorPrescription"] = {"reference": line.follows[0]}
     return request
 
 

@@ -39,6 +39,7 @@ _LABELS = {
     "ng/l": "ng/L", "pg/ml": "pg/mL", "pmol/l": "pmol/L", "ng/ml": "ng/mL", "ug/l": "ug/L", "umol/l": "umol/L",
     "nmol/l": "nmol/L", "nmol/ml": "nmol/mL", "mg/l": "mg/L", "g/l": "g/L", "g/dl": "g/dL", "fl": "fL", "um3": "fL",
     "mmol/l": "mmol/L", "meq/l": "mEq/L",
+    **dict.fromkeys(("10*9/l", "10^9/l", "x10*9/l", "x10^9/l", "10e9/l", "×10⁹/l", "giga/l"), "×10⁹/L"),
     **dict.fromkeys(("ml/min/{1.73_m2}", "ml/min/1.73m2", "ml/min/1.73m^2", "ml/min/1.73sqm"), "mL/min/1.73m2"),
     **dict.fromkeys(("ml/min/{1.73m2}", "ml/min/1.73m*2"), "mL/min/1.73m2"), "ml/min": "mL/min",
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Two overlapping vitamin B12 treatments."""

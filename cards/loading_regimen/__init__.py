@@ -1,0 +1,1 @@
+"""Whether a drafted course of vitamin B12 loads as neurological status requires."""

@@ -1,0 +1,1 @@
+"""Maintenance injections of vitamin B12 at too long an interval."""
