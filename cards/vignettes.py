@@ -151,13 +151,14 @@ class SupplyLine(Medication):
 
 
 class ProblemLine(_Said):
-    """A condition: `is` a concept of the value sets (with a `meaning`), or free `text`."""
+    """A condition: `is` a concept of the value sets (with a `meaning`), or free `text`; `day` is that of onset."""
 
     is_: str | None = Field(None, alias="is")
     meaning: str | None = None
     specific: bool = True
     text: str | None = None
     day: date | None = None
+    recorded: date | None = None
     ended: date | None = None
     status: ClinicalStatus | None = ClinicalStatus.ACTIVE
     provisional: bool = False
@@ -486,6 +487,7 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         status=line.status,
         certain=not line.provisional,
         began=When.on(line.day) if line.day else None,
+        recorded=When.on(line.recorded) if line.recorded else None,
         ended=When.on(line.ended) if line.ended else None,
         names_b12=bool(re.search(r"\bb\s?12\b", line.text or "", re.IGNORECASE)),
         by_text=line.is_ is None,

@@ -336,6 +336,8 @@ def _condition(line: ProblemLine, terminology: Terminology) -> Resource:
     result["verificationStatus"] = {"coding": [{"system": f"{system}-ver-status", "code": verification}]}
     if line.day:
         result["onsetDateTime"] = line.day.isoformat()
+    if line.recorded:
+        result["recordedDate"] = line.recorded.isoformat()
     if line.ended:
         result["abatementDateTime"] = line.ended.isoformat()
     return result
