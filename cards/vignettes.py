@@ -193,9 +193,10 @@ class AllergyLine(_Said):
 
 
 class PlannedLine(_Said):
-    """An appointment or a service order, by its text."""
+    """An appointment or a service order, by its text; `of`: the laboratory concept that a service order asks for."""
 
-    text: str
+    text: str = ""
+    of: str | None = None
     day: date
 
 
@@ -540,7 +541,7 @@ def _lab(line: LabLine) -> LabResult | Unreadable:
 def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Planned:
     return Planned(
         source,
-        concepts=_concepts_in(line.text, terminology),
+        concepts=(*_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),
         names_b12=bool(re.search(r"b\s?12|cobalamin", line.text, re.IGNORECASE)),
         names_injection=bool(re.search(r"injection", line.text, re.IGNORECASE)),
         days=When.on(line.day),

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from cards.calendar import after, in_words, months_before, upper_days
+from cards.calendar import after, in_words, months_before, span_in_words, upper_days
 from cards.dosing import LOADING_DAYS, Phase, cobalamin
 from cards.due_date import (
     Plan,
@@ -138,7 +138,7 @@ def _step(plan: Plan, found: _Return, limits: Limits, today: date) -> tuple[str,
         "symptom": found.symptom.name,
         "when": found.day,
         "last": found.last,
-        "after": _weeks((found.day - found.last).days),
+        "after": span_in_words((found.day - found.last).days),
         "interval": in_words(plan.interval),
         "shorter": in_words(shorter),
         "to_usual": to_usual,
@@ -146,8 +146,3 @@ def _step(plan: Plan, found: _Return, limits: Limits, today: date) -> tuple[str,
         "to_specialist": not (to_usual or to_month),
     }
     return ("shorten" if to_usual or to_month else "specialist"), facts
-
-
-def _weeks(days: int) -> str:
-    """`10 weeks`, or `12 days` under two weeks."""
-    return f"{days // 7} weeks" if days >= 14 else f"{days} days"
