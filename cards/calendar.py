@@ -63,3 +63,12 @@ def in_words(period: Period) -> str:
     if low != high:
         return f"{low}-{high} {name}s"
     return name if low == "1" else f"{low} {name}s"
+
+
+def span_in_words(days: int) -> str:
+    """A length of time as a clinician says it: days under two weeks, weeks under a year, else months."""
+    if days < 14:
+        return f"{days} day" + ("s" if days != 1 else "")
+    if days < 365:
+        return f"{days // 7} weeks"
+    return f"{days * 12 // 365} months"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cards.calendar import months_before
 from cards.dosing import within
-from cards.record import PatientRecord, Problem, When, once_per_record
+from cards.record import ClinicalStatus, PatientRecord, Problem, When, once_per_record
 
 # Findings that are neurological, most telling first; glossitis is not among them (decision 3 of the rules).
 NEUROLOGICAL = (
@@ -40,6 +40,8 @@ _NOT_NERVE_DAMAGE_BY_B12 = frozenset(
     }
 )
 _OTHER_DEMENTIA = frozenset({"alzheimer", "vascular", "lewy", "frontotemporal"})
+
+_CAME_BACK = frozenset({ClinicalStatus.RECURRENCE, ClinicalStatus.RELAPSE})
 
 # Findings count from this long before the anchor, and are "new" or "signs" for this long (rules 5.0).
 WINDOW_MONTHS = 12
@@ -126,6 +128,49 @@ def signs(record: PatientRecord, today: date, months: int = WINDOW_MONTHS) -> Ne
     """New neurological findings: first dated in the last 12 months (or `months`)."""
     start = months_before(today, months)
     return _first(each for each in findings(record, today) if each.when and each.when.latest >= start)
+
+
+def arisen(record: PatientRecord, today: date) -> tuple[NeurologicalFinding, ...]:
+    """Findings as they came up, newest first: first entries, and those that came back.
+
+    An entry beside an older one of the same kind that still goes on is the same finding with another date; one marked
+    as recurrence or relapse came back on the day it was recorded.
+    """
+    found = []
+    for problem in record.problems:
+        finding = _finding(problem, record, today)
+        if finding is None:
+            continue
+        came_back = problem.status in _CAME_BACK
+        when = problem.recorded or problem.dated if came_back else problem.dated
+        if when and (came_back or not _goes_on_beside(problem, finding, when, record, today)):
+            found.append(finding._replace(when=when))
+    return tuple(sorted(found, key=lambda each: each.when.latest if each.when else date.min, reverse=True))
+
+
+def _goes_on_beside(
+    problem: Problem, finding: NeurologicalFinding, when: When, record: PatientRecord, today: date
+) -> bool:
+    """Whether an older entry of the same finding, or an undated one, was not yet over at `when`."""
+    for other in record.problems:
+        if other is problem:
+            continue
+        older = _finding(other, record, today)
+        if older is None or older.name != finding.name or (older.when and older.when.latest >= when.latest):
+            continue
+        if other.present or (other.ended and other.ended.latest >= when.earliest):
+            return True
+    return False
+
+
+def other_diagnosis(record: PatientRecord, since: date, today: date) -> bool:
+    """Whether another diagnosis that explains neurological symptoms was first made between `since` and today."""
+    return any(
+        problem.certain and problem.dated and within(problem.dated, since, today)
+        for problem in record.problems
+        for concept in problem.concepts
+        if concept.name in _OTHER_NEUROPATHY | _NOT_NERVE_DAMAGE_BY_B12
+    )
 
 
 def _first(found: Iterable[NeurologicalFinding]) -> NeurologicalFinding | None:

@@ -161,13 +161,14 @@ class SupplyLine(Medication):
 
 
 class ProblemLine(_Said):
-    """A condition: `is` a concept of the value sets (with a `meaning`), or free `text`."""
+    """A condition: `is` a concept of the value sets (with a `meaning`), or free `text`; `day` is that of onset."""
 
     is_: str | None = Field(None, alias="is")
     meaning: str | None = None
     specific: bool = True
     text: str | None = None
     day: date | None = None
+    recorded: date | None = None
     ended: date | None = None
     status: ClinicalStatus | None = ClinicalStatus.ACTIVE
     provisional: bool = False
@@ -206,9 +207,10 @@ class AllergyLine(_Said):
 
 
 class PlannedLine(_Said):
-    """An appointment or a service order, by its text."""
+    """An appointment or a service order, by its text; `of`: the laboratory concept that a service order asks for."""
 
-    text: str
+    text: str = ""
+    of: str | None = None
     day: date
 
 
@@ -509,6 +511,7 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         status=line.status,
         certain=not line.provisional,
         began=When.on(line.day) if line.day else None,
+        recorded=When.on(line.recorded) if line.recorded else None,
         ended=When.on(line.ended) if line.ended else None,
         names_b12=bool(re.search(r"\bb\s?12\b", line.text or "", re.IGNORECASE)),
         by_text=line.is_ is None,
@@ -563,7 +566,7 @@ def _lab(line: LabLine) -> LabResult | Unreadable:
 def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Planned:
     return Planned(
         source,
-        concepts=_concepts_in(line.text, terminology),
+        concepts=(*_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),
         names_b12=bool(re.search(r"b\s?12|cobalamin", line.text, re.IGNORECASE)),
         names_injection=bool(re.search(r"injection", line.text, re.IGNORECASE)),
         days=When.on(line.day),

@@ -78,7 +78,7 @@ def prefetch(vignette: Vignette, today: date, terminology: Terminology) -> Resou
         Source.PROCEDURES: [_procedure(each, terminology) for each in vignette.procedures],
         Source.ALLERGIES: [_allergy(each) for each in vignette.allergies],
         Source.FAMILY: [_family(each) for each in vignette.family],
-        Source.TESTS: [_service(each) for each in vignette.services],
+        Source.TESTS: [_service(each, terminology) for each in vignette.services],
         Source.APPOINTMENTS: [_appointment(each) for each in vignette.appointments],
         Source.CLAIMS: [_claim(each) for each in vignette.claims],
     }
@@ -341,6 +341,8 @@ def _condition(line: ProblemLine, terminology: Terminology) -> Resource:
     result["verificationStatus"] = {"coding": [{"system": f"{system}-ver-status", "code": verification}]}
     if line.day:
         result["onsetDateTime"] = line.day.isoformat()
+    if line.recorded:
+        result["recordedDate"] = line.recorded.isoformat()
     if line.ended:
         result["abatementDateTime"] = line.ended.isoformat()
     return result
@@ -429,12 +431,16 @@ def _family(text: str) -> Resource:
     }
 
 
-def _service(line: PlannedLine) -> Resource:
+def _service(line: PlannedLine, terminology: Terminology) -> Resource:
+    code: Resource = {"text": line.text} if line.text else {}
+    if line.of:
+        system, value = code_of(terminology, line.of, None)
+        code["coding"] = [{"system": system, "code": value}]
     return {
         "resourceType": "ServiceRequest",
         "status": "active",
         "intent": "order",
-        "code": {"text": line.text},
+        "code": code,
         **_subject(),
         "occurrenceDateTime": line.day.isoformat(),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from cards.calendar import in_words, months_before, upper_days
+from cards.calendar import in_words, months_before, span_in_words, upper_days
 from cards.cover import oral_bridging
 from cards.dosing import ENDING, begins, cobalamin, mass
 from cards.due_date import (
@@ -211,8 +211,8 @@ def _facts(
     return {
         "drug": drug or (cobalamin(given[-1].medicine) if given else None) or "cobalamin",
         "last": where.last,
-        "ago": _span((today - where.last).days),
-        "late": _span(where.days_overdue(today)),
+        "ago": span_in_words((today - where.last).days),
+        "late": span_in_words(where.days_overdue(today)),
         "due": where.due,
         "every": f"{'ordered' if ordered else 'expected'} every {in_words(plan.interval)}",
         "supplied": where.supplied,
@@ -239,12 +239,3 @@ def _today(record: PatientRecord, course: Course | None, drug: str | None) -> di
     doses = [mass(each.amount, course.medicine, drug) for each in course.instructions] if course and drug else []
     offered = None if drafted or any(dose and dose.high != _USUAL_DOSE_MCG for dose in doses) else drug
     return {f"{form}_today": offered == form for form in ("hydroxocobalamin", "cyanocobalamin")}
-
-
-def _span(days: int) -> str:
-    """A length of time as a clinician says it: days under two weeks, weeks under a year, else months."""
-    if days < 14:
-        return f"{days} day" + ("s" if days != 1 else "")
-    if days < 365:
-        return f"{days // 7} weeks"
-    return f"{days * 12 // 365} months"

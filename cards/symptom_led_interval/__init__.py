@@ -1,0 +1,1 @@
+"""Neurological symptoms that return before the next maintenance injection of vitamin B12."""
