@@ -13,7 +13,17 @@ from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
 from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
-from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, When, once_per_record
+from cards.record import (
+    Comparator,
+    Course,
+    Flag,
+    LabResult,
+    PatientRecord,
+    Problem,
+    Source,
+    When,
+    once_per_record,
+)
 from cards.rule import Limits
 
 TOTAL_B12 = "b12_total_serum"
@@ -138,6 +148,27 @@ def _course_covers(course: Course, start: date, sample: date, limits: Limits) ->
         return True
     amounts = [daily(each, course.medicine, form) for each in course.instructions]
     return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts) or not amounts
+
+
+def counts_as_treatment(course: Course, limits: Limits) -> bool:
+    """Whether an order, statement or supply treats: an injection, or oral B12 of 50 mcg a day or of unknown amount."""
+    form = cobalamin(course.medicine)
+    if form is None or course.do_not_perform:
+        return False
+    if is_parenteral(course):
+        return True
+    if course.medicine.multivitamin:
+        return False
+    amounts = [daily(each, course.medicine, form) for each in course.instructions]
+    return not amounts or any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts)
+
+
+def unknown_since(record: PatientRecord, source: Source, day: date) -> str | None:
+    """Why what `source` holds from `day` on is not completely known, or None when it is."""
+    state = record.state(source)
+    if not record.known(source, day):
+        return state.supplied.value
+    return next((each.reason for each in state.unreadable if each.when is None or each.when.latest >= day), None)
 
 
 def mma_raised(record: PatientRecord, limits: Limits, since: date) -> LabResult | None:

@@ -31,6 +31,7 @@ _AMERICAN = {
     "hypokalaemia": "hypokalemia",
     "paraesthesiae": "paresthesias",
     "lymphoedema": "lymphedema",
+    "oestrogen": "estrogen",
     "coeliac": "celiac",
     "recognised": "recognized",
     "full blood count": "complete blood count",
@@ -191,7 +192,7 @@ class Wording:
 
     def result(self, lab: LabResult) -> str:
         """`B12 96 ng/L, 26 Feb 2026`: what was measured, the value as sent, and when."""
-        names = {"b12_total_serum": "B12", "holotranscobalamin": "active B12"}
+        names = {"b12_total_serum": "B12", "holotranscobalamin": "active B12", "mma_serum": "MMA"}
         return f"{names.get(lab.concept, lab.concept)} {lab.reported}, {self.day(lab.when)}"
 
     def spelling(self, text: str) -> str:

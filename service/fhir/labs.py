@@ -110,6 +110,7 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
         _flag(part) or _range_flag(part, value, unit),
         sent=value,
         unit=_LABELS.get(unit.strip().lower().replace(" ", ""), ""),
+        issued=when(part.get("issued"), setting.zone),
     )
 
 
