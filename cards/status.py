@@ -16,8 +16,10 @@ from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenter
 from cards.record import (
     Comparator,
     Course,
+    CourseStatus,
     Flag,
     LabResult,
+    Medicine,
     PatientRecord,
     Problem,
     Source,
@@ -402,3 +404,60 @@ def newest(labs: Iterable[LabResult], concept: str, since: date) -> LabResult | 
     """The newest result of `concept` on or after `since`."""
     found = [lab for lab in labs if lab.concept == concept and lab.when.latest >= since]
     return max(found, key=lambda lab: lab.when.latest, default=None)
+
+
+def macrocytosis(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
+    """The newest MCV of the last 12 months when it is above 100 fL."""
+    mcv = newest(record.labs, "mcv", months_before(today, limits.whole("blood_count_months")))
+    return mcv if mcv and is_above(mcv, limits["mcv_macrocytosis_above"]) else None
+
+
+_RISKS = {
+    "gastrectomy": "gastrectomy",
+    "gastrectomy_status": "gastrectomy",
+    "bariatric": "bariatric surgery",
+    "bariatric_status": "bariatric surgery",
+    "crohn_ileal": "ileal Crohn's disease",
+}
+
+
+def strong_risk(record: PatientRecord, limits: Limits, today: date) -> str | None:
+    """Pernicious anaemia in the family, strict vegan diet, surgery or disease of stomach or ileum, long metformin."""
+    if any(each.name == "pernicious_anemia" for relative in record.family for each in relative.concepts):
+        return "pernicious anaemia in the family"
+    concepts = [each for problem in record.problems if problem.present for each in problem.concepts]
+    concepts += [each for procedure in record.procedures for each in procedure.concepts]
+    for concept in concepts:
+        if concept.name == "vegan_diet" and concept.meaning == "strict":
+            return "vegan or strict vegetarian diet"
+        if concept.name in ("ileal_resection", "ileal_resection_status") and concept.meaning not in (
+            "hemicolectomy",
+            "bypass",
+        ):
+            return "ileal resection"
+        if concept.name in _RISKS and concept.meaning != "band":
+            return _RISKS[concept.name]
+    if hinted_deficiency(record):
+        return "an entry that may mean B12 deficiency"
+    since = months_before(today, 12 * limits.whole("metformin_years"))
+    if any(started is not None and started <= since for started in _metformin_starts(record)):
+        return f"metformin for {limits.whole('metformin_years')} years or more"
+    return None
+
+
+def _metformin_starts(record: PatientRecord) -> list[date | None]:
+    """When the metformin that is being taken was first ordered, reported or supplied."""
+
+    def metformin(medicine: Medicine) -> bool:
+        return "metformin" in medicine.ingredients
+
+    if not any(
+        metformin(course.medicine) and course.status in (CourseStatus.ACTIVE, CourseStatus.ON_HOLD)
+        for course in record.courses
+    ):
+        return []
+    starts: list[date | None] = [
+        course.authored.latest for course in record.courses if metformin(course.medicine) and course.authored
+    ]
+    starts += [supply.when.latest for supply in record.dispensed if metformin(supply.medicine)]
+    return starts
