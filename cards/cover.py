@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from cards.calendar import months_before
 from cards.dosing import (
+    CURRENT,
     ENDING,
     Phase,
     begins,
     cobalamin,
     daily,
     ends_on,
+    is_injected,
     is_parenteral,
+    mass,
     phase,
     route_of,
     runs_on,
@@ -31,9 +34,20 @@ from cards.due_date import (
     standing,
 )
 from cards.neurology import history
-from cards.record import BY_MOUTH_OR_NOSE, AmountUnit, Course, CourseStatus, Dispensed, Order, PatientRecord
+from cards.record import (
+    BY_MOUTH_OR_NOSE,
+    AmountUnit,
+    Course,
+    CourseStatus,
+    Dispensed,
+    Dose,
+    Order,
+    PatientRecord,
+    Source,
+    WhyNot,
+)
 from cards.rule import Limits
-from cards.status import anchor, dietary_cause, irreversible_causes
+from cards.status import anchor, counts_as_treatment, dietary_cause, irreversible_causes
 
 
 class Cover(NamedTuple):
@@ -76,6 +90,76 @@ def ordered_without_dose(record: PatientRecord, limits: Limits, today: date) -> 
 def covered_by_injections(record: PatientRecord, limits: Limits, today: date) -> Cover | None:
     """The cover by injections alone: one within its interval and grace, the antidote, or loading under way."""
     return _injected(record, limits, today)
+
+
+def treated_since(record: PatientRecord, limits: Limits, day: date, today: date) -> Cover | None:
+    """B12 treatment since a sample of `day`: cover that stands, or a dose, a supply or an order since then.
+
+    Oral B12 under 50 mcg a day (a multivitamin) is no treatment; neither is an order that was stopped or cancelled.
+    """
+    if standing_cover := cover(record, limits, today, today):
+        return standing_cover
+    given = (*record.doses, *record.doses_without_amount)
+    if any(dose.when.latest >= day and _treats(dose, limits) for dose in given):
+        return Cover("B12 was given after the sample")
+    for supply in record.dispensed:
+        handed = Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
+        if supply.when.latest >= day and counts_as_treatment(handed, limits):
+            return Cover("B12 was dispensed after the sample")
+    if any(counts_as_treatment(course, limits) and _stands(course, day) for course in record.courses):
+        return Cover("B12 is ordered or being taken")
+    return None
+
+
+def _treats(dose: Dose, limits: Limits) -> bool:
+    form = cobalamin(dose.medicine)
+    if form is None:
+        return False
+    amount = mass(dose.amount, dose.medicine, form)
+    return is_injected(dose) or amount is None or amount.high >= limits["oral_counts_mcg_day"]
+
+
+def _stands(course: Course, day: date) -> bool:
+    """Whether an order is in force, or was carried out, at any time from `day` on; one on hold only for a reason."""
+    if course.status in (CourseStatus.STOPPED, CourseStatus.CANCELLED, CourseStatus.DRAFT):
+        return False
+    if course.status is CourseStatus.ON_HOLD and course.why_not is None:
+        return False
+    first = begins(course)
+    ends = [ends_on(each, first) for each in course.instructions]
+    last = max((end for end in ends if end), default=None) if all(ends) else None
+    if last is None and course.status not in CURRENT:
+        # The day on which a completed order last changed may be that of a data transfer: only its start counts.
+        last = first or date.min
+    return last is None or last >= day
+
+
+def treatment_planned(record: PatientRecord, day: date, today: date) -> bool:
+    """Whether a service ordered after `day`, or an appointment still to come, names B12; a test is no plan."""
+    for planned in record.planned:
+        if not planned.names_b12 or planned.is_test:
+            continue
+        if planned.source is Source.APPOINTMENTS:
+            if planned.days and planned.days.latest >= today:
+                return True
+        elif any(each and each.latest >= day for each in (planned.authored, planned.days)):
+            return True
+    return False
+
+
+def declined_since(record: PatientRecord, day: date) -> bool:
+    """Whether the patient is recorded to have refused B12 since `day`: a dose not given, or an order not followed."""
+    if any(
+        cobalamin(each.medicine) and each.why_not is WhyNot.REFUSED and each.when.latest >= day
+        for each in record.not_given
+    ):
+        return True
+    return any(
+        cobalamin(course.medicine)
+        and course.why_not is WhyNot.REFUSED
+        and (course.changed or (course.authored.latest if course.authored else date.min)) >= day
+        for course in record.courses
+    )
 
 
 def _injected(record: PatientRecord, limits: Limits, today: date) -> Cover | None:

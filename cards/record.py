@@ -329,7 +329,7 @@ class Comparator(StrEnum):
 class LabResult:
     """One valid result: `value` in the canonical unit of `concept`, `sent` the number in the unit it came in.
 
-    `positive`: for antibodies and other results that are yes or no.
+    `positive`: for antibodies and other results that are yes or no. `issued`: when the laboratory released it.
     """
 
     concept: str
@@ -340,6 +340,7 @@ class LabResult:
     positive: bool | None = None
     sent: Decimal | None = None
     unit: str = ""
+    issued: When | None = None
 
     @property
     def reported(self) -> str:
@@ -437,7 +438,8 @@ class Planned:
     """An appointment that is booked or a service that is ordered.
 
     `names_b12`: its code or text names B12 or cobalamin; `names_injection`: it names an injection or its drug;
-    `concepts`: the tests or regimes it orders; `days`: when it is to happen; `authored`: when it was ordered.
+    `concepts`: the tests or regimes it orders; `days`: when it is to happen; `authored`: when it was ordered;
+    `is_test`: it asks for a measurement, by its code or wording.
     """
 
     source: Source
@@ -446,6 +448,7 @@ class Planned:
     names_injection: bool = False
     days: When | None = None
     authored: When | None = None
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,19 @@ from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
 from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
-from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, When, once_per_record
+from cards.record import (
+    Comparator,
+    Course,
+    CourseStatus,
+    Flag,
+    LabResult,
+    Medicine,
+    PatientRecord,
+    Problem,
+    Source,
+    When,
+    once_per_record,
+)
 from cards.rule import Limits
 
 TOTAL_B12 = "b12_total_serum"
@@ -147,6 +159,27 @@ def _course_covers(course: Course, start: date, sample: date, limits: Limits) ->
         return True
     amounts = [daily(each, course.medicine, form) for each in course.instructions]
     return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts) or not amounts
+
+
+def counts_as_treatment(course: Course, limits: Limits) -> bool:
+    """Whether an order, statement or supply treats: an injection, or oral B12 of 50 mcg a day or of unknown amount."""
+    form = cobalamin(course.medicine)
+    if form is None or course.do_not_perform:
+        return False
+    if is_parenteral(course):
+        return True
+    if course.medicine.multivitamin:
+        return False
+    amounts = [daily(each, course.medicine, form) for each in course.instructions]
+    return not amounts or any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts)
+
+
+def unknown_since(record: PatientRecord, source: Source, day: date) -> str | None:
+    """Why what `source` holds from `day` on is not completely known, or None when it is."""
+    state = record.state(source)
+    if not record.known(source, day):
+        return state.supplied.value
+    return next((each.reason for each in state.unreadable if each.when is None or each.when.latest >= day), None)
 
 
 def mma_raised(record: PatientRecord, limits: Limits, since: date) -> LabResult | None:
@@ -511,3 +544,60 @@ def operation_risk(concept: str, meaning: str | None) -> AbsorptionRisk | None:
     if concept.startswith("ileal") and meaning == "bypass":
         return None
     return AbsorptionRisk(_OPERATIONS[concept], bariatric=concept.startswith("bariatric"))
+
+
+def macrocytosis(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
+    """The newest MCV of the last 12 months when it is above 100 fL."""
+    mcv = newest(record.labs, "mcv", months_before(today, limits.whole("blood_count_months")))
+    return mcv if mcv and is_above(mcv, limits["mcv_macrocytosis_above"]) else None
+
+
+_RISKS = {
+    "gastrectomy": "gastrectomy",
+    "gastrectomy_status": "gastrectomy",
+    "bariatric": "bariatric surgery",
+    "bariatric_status": "bariatric surgery",
+    "crohn_ileal": "ileal Crohn's disease",
+}
+
+
+def strong_risk(record: PatientRecord, limits: Limits, today: date) -> str | None:
+    """Pernicious anaemia in the family, strict vegan diet, surgery or disease of stomach or ileum, long metformin."""
+    if any(each.name == "pernicious_anemia" for relative in record.family for each in relative.concepts):
+        return "pernicious anaemia in the family"
+    concepts = [each for problem in record.problems if problem.present for each in problem.concepts]
+    concepts += [each for procedure in record.procedures for each in procedure.concepts]
+    for concept in concepts:
+        if concept.name == "vegan_diet" and concept.meaning == "strict":
+            return "vegan or strict vegetarian diet"
+        if concept.name in ("ileal_resection", "ileal_resection_status") and concept.meaning not in (
+            "hemicolectomy",
+            "bypass",
+        ):
+            return "ileal resection"
+        if concept.name in _RISKS and concept.meaning != "band":
+            return _RISKS[concept.name]
+    if hinted_deficiency(record):
+        return "an entry that may mean B12 deficiency"
+    since = months_before(today, 12 * limits.whole("metformin_years"))
+    if any(started is not None and started <= since for started in _metformin_starts(record)):
+        return f"metformin for {limits.whole('metformin_years')} years or more"
+    return None
+
+
+def _metformin_starts(record: PatientRecord) -> list[date | None]:
+    """When the metformin that is being taken was first ordered, reported or supplied."""
+
+    def metformin(medicine: Medicine) -> bool:
+        return "metformin" in medicine.ingredients
+
+    if not any(
+        metformin(course.medicine) and course.status in (CourseStatus.ACTIVE, CourseStatus.ON_HOLD)
+        for course in record.courses
+    ):
+        return []
+    starts: list[date | None] = [
+        course.authored.latest for course in record.courses if metformin(course.medicine) and course.authored
+    ]
+    starts += [supply.when.latest for supply in record.dispensed if metformin(supply.medicine)]
+    return starts

@@ -252,3 +252,19 @@ _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern 
 @lru_cache(maxsize=_REMEMBERED_TEXTS)
 def _route_in_text(text: str) -> str | None:
     return next((kind for kind, pattern in _ROUTE_PATTERNS if pattern.search(text)), None)
+
+
+# "Serum B12", "B12, folate and ferritin", "Repeat B12 level" ask for a measurement; "B12 injection" does not.
+_MEASURES = re.compile(
+    r"\b(?:levels?|tests?|testing|serum|plasma|assay|measure\w*|blood|bloods|sample|h(?:ae|e)matinics)\b"
+    r"|^(?:(?:total|active|vitamin|vit|b ?-?12|cobalamin|folate|folic acid|ferritin|fbc|cbc|and|with|plus|[,&+/.()-])"
+    r"\s*)+$",
+    re.IGNORECASE,
+)
+_TREATS = re.compile(r"\b(?:inj|jab|shot|dose|dosing|replac|treat|therap|supplement|loading|refer)\w*", re.IGNORECASE)
+
+
+@lru_cache(maxsize=_REMEMBERED_TEXTS)
+def is_test_in_text(text: str) -> bool:
+    """Whether the words of a request ask for a measurement and not for treatment."""
+    return bool(_MEASURES.search(text)) and not _TREATS.search(text)

@@ -53,7 +53,7 @@ from cards.record import (
 )
 from cards.rule import Hook, Level, Profile
 from cards.strength import lists_several, strengths_in
-from cards.terminology import Concept, Terminology
+from cards.terminology import Concept, Terminology, is_test_in_text
 from cards.units import implausible, to_canonical
 
 _DOSE = re.compile(r"^(?P<low>[\d.]+)(?:-(?P<high>[\d.]+))?\s*(?P<unit>.*)$")
@@ -184,12 +184,16 @@ class ProcedureLine(_Said):
 
 
 class LabLine(_Said):
-    """A result: `of` a laboratory concept, `result` with unit (`96 ng/L`, `<50 ng/L`, `positive`), on a `day`."""
+    """A result: `of` a laboratory concept, `result` with unit (`96 ng/L`, `<50 ng/L`, `positive`), on a `day`.
+
+    `issued`: the day on which the laboratory released it.
+    """
 
     of: str
     result: str
     day: date
     flag: Literal["low", "normal", "high"] | None = None
+    issued: date | None = None
 
 
 class AllergyLine(_Said):
@@ -560,16 +564,20 @@ def _lab(line: LabLine) -> LabResult | Unreadable:
     if comparator is None and implausible(line.of, value):
         return Unreadable(line.of, When.on(line.day), "implausible-value")
     sent = Decimal(match["value"])
-    return LabResult(line.of, When.on(line.day), value, comparator, flag, sent=sent, unit=match["unit"])
+    issued = When.on(line.issued) if line.issued else None
+    return LabResult(line.of, When.on(line.day), value, comparator, flag, sent=sent, unit=match["unit"], issued=issued)
 
 
 def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Planned:
+    is_test = is_test_in_text(line.text)
+    tests = tuple(Concept("lab", name) for name in terminology.labs_in_text(line.text)) if is_test else ()
     return Planned(
         source,
-        concepts=(*_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),
+        concepts=(*tests, *_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),
         names_b12=bool(re.search(r"b\s?12|cobalamin", line.text, re.IGNORECASE)),
         names_injection=bool(re.search(r"injection", line.text, re.IGNORECASE)),
         days=When.on(line.day),
+        is_test=is_test,
     )
 
 

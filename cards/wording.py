@@ -31,6 +31,7 @@ _AMERICAN = {
     "hypokalaemia": "hypokalemia",
     "paraesthesiae": "paresthesias",
     "lymphoedema": "lymphedema",
+    "oestrogen": "estrogen",
     "coeliac": "celiac",
     "aluminium": "aluminum",
     "recognised": "recognized",

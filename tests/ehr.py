@@ -357,6 +357,8 @@ def _observation(line: LabLine, terminology: Terminology) -> Resource:
         **_subject(),
         "effectiveDateTime": line.day.isoformat(),
     }
+    if line.issued:
+        result["issued"] = f"{line.issued.isoformat()}T09:00:00Z"
     match = re.match(r"^([<>]?)\s*([\d.]+)\s*(.*)$", line.result)
     if match:
         result["valueQuantity"] = {"value": float(match[2]), "unit": match[3]}

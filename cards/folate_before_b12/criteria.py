@@ -22,7 +22,6 @@ from cards.record import (
     CourseStatus,
     Flag,
     Instruction,
-    Medicine,
     Order,
     PatientRecord,
 )
@@ -35,10 +34,10 @@ from cards.status import (
     b12_status,
     documented_deficiency,
     has,
-    hinted_deficiency,
     irreversible_cause,
-    is_above,
+    macrocytosis,
     newest,
+    strong_risk,
     younger_than,
 )
 
@@ -150,7 +149,7 @@ def _at_risk(order: Order, record: PatientRecord, limits: Limits, today: date, f
         return None
     if has(record, *_FOLATE_FOR_LIFE) or set(_FOLATE_FOR_LIFE) & _indications(order):
         return Alert("long_term_folate_untested", {**facts, "ask_b12": True}, order)
-    risk = symptoms or _unexplained_anaemia(record, today, limits) or _strong_risk(record, limits, today)
+    risk = symptoms or _unexplained_anaemia(record, today, limits) or strong_risk(record, limits, today)
     return Alert("at_risk_untested", {**facts, "risk": risk, "ask_b12": True}, order) if risk else None
 
 
@@ -226,8 +225,7 @@ def _symptoms(record: PatientRecord, limits: Limits, today: date) -> str | None:
     """Findings that point to deficiency: new neurological signs, macrocytosis, megaloblastic anaemia."""
     if found := signs(record, today):
         return found.name
-    mcv = newest(record.labs, "mcv", months_before(today, limits.whole("blood_count_months")))
-    if mcv and is_above(mcv, limits["mcv_macrocytosis_above"]):
+    if mcv := macrocytosis(record, limits, today):
         return f"MCV {mcv.reported}"
     return "megaloblastic anaemia" if has(record, "megaloblastic_anemia") else None
 
@@ -244,52 +242,3 @@ def _unexplained_anaemia(record: PatientRecord, today: date, limits: Limits) -> 
         for concept in problem.concepts
     )
     return None if severe_kidney_disease else f"unexplained anaemia (haemoglobin {found.reported})"
-
-
-_RISKS = {
-    "gastrectomy": "gastrectomy",
-    "gastrectomy_status": "gastrectomy",
-    "bariatric": "bariatric surgery",
-    "bariatric_status": "bariatric surgery",
-    "crohn_ileal": "ileal Crohn's disease",
-}
-
-
-def _strong_risk(record: PatientRecord, limits: Limits, today: date) -> str | None:
-    """Pernicious anaemia in the family, strict vegan diet, surgery or disease of stomach or ileum, long metformin."""
-    if any(each.name == "pernicious_anemia" for relative in record.family for each in relative.concepts):
-        return "pernicious anaemia in the family"
-    concepts = [each for problem in record.problems if problem.present for each in problem.concepts]
-    concepts += [each for procedure in record.procedures for each in procedure.concepts]
-    for concept in concepts:
-        if concept.name == "vegan_diet" and concept.meaning == "strict":
-            return "vegan or strict vegetarian diet"
-        if concept.name in ("ileal_resection", "ileal_resection_status") and concept.meaning not in (
-            "hemicolectomy",
-            "bypass",
-        ):
-            return "ileal resection"
-        if concept.name in _RISKS and concept.meaning != "band":
-            return _RISKS[concept.name]
-    if hinted_deficiency(record):
-        return "an entry that may mean B12 deficiency"
-    since = months_before(today, 12 * limits.whole("metformin_years"))
-    if any(started is not None and started <= since for started in _metformin_starts(record)):
-        return f"metformin for {limits.whole('metformin_years')} years or more"
-    return None
-
-
-def _metformin_starts(record: PatientRecord) -> list[date | None]:
-    def metformin(medicine: Medicine) -> bool:
-        return "metformin" in medicine.ingredients
-
-    if not any(
-        metformin(course.medicine) and course.status in (CourseStatus.ACTIVE, CourseStatus.ON_HOLD)
-        for course in record.courses
-    ):
-        return []
-    starts: list[date | None] = [
-        course.authored.latest for course in record.courses if metformin(course.medicine) and course.authored
-    ]
-    starts += [supply.when.latest for supply in record.dispensed if metformin(supply.medicine)]
-    return starts

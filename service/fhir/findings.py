@@ -23,7 +23,7 @@ from cards.record import (
     Unreadable,
     When,
 )
-from cards.terminology import Concept
+from cards.terminology import Concept, is_test_in_text
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
@@ -196,7 +196,12 @@ def appointment(resource: dict[str, Any], setting: Setting) -> Planned | None:
 
 def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, setting: Setting) -> Planned:
     words = " ".join([*texts_of(code), *_reasons(resource), *_notes(resource)])
-    concepts = [*_coded(code, "lab", setting), *_coded(code, "procedure", setting)]
+    tests = _coded(code, "lab", setting)
+    asked = " ".join(texts_of(code) or _notes(resource))
+    is_test = bool(tests) or is_test_in_text(asked)
+    if is_test and not tests:
+        tests = tuple(Concept("lab", name) for name in setting.terminology.labs_in_text(asked))
+    concepts = [*tests, *_coded(code, "procedure", setting)]
     concepts += [Concept("condition", name) for name in setting.terminology.conditions_in_text(words)]
     return Planned(
         source,
@@ -205,6 +210,7 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
         names_injection=bool(_NAMES_INJECTION.search(words)),
         days=when(start, setting.zone),
         authored=when(first(resource, "authoredOn", "orderedOn", "created"), setting.zone),
+        is_test=is_test,
     )
 
 

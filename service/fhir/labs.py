@@ -122,6 +122,7 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
         _flag(part) or _range_flag(part, value, unit, comparator),
         sent=value,
         unit=_label(unit),
+        issued=when(part.get("issued"), setting.zone),
     )
 
 

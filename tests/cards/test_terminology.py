@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from cards.terminology import Concept, Terminology, ValueSetError
+from cards.terminology import Concept, Terminology, ValueSetError, is_test_in_text
 
 FOLDER = Path(__file__).parents[2] / "cards" / "value_sets"
 TERMINOLOGY = Terminology.load()
@@ -570,7 +570,7 @@ def test_a_drug_is_recognised_by_its_words(text: str, concepts: set[str]) -> Non
         "cobalt",
         "aripiprazole 5 mg",
         "itraconazole",
-        "drospirenone / ethinyl estradiol / levomefolate",
+        "drospirenone / levomefolate",
         "",
     ],
 )
@@ -818,3 +818,23 @@ def test_a_file_without_a_concept_is_refused_naming_it(tmp_path: Path) -> None:
 
     with pytest.raises(ValueSetError, match=re.escape(f"{file}: no concept of this name in concepts.yaml")):
         Terminology(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_test"),
+    [
+        ("Serum vitamin B12", True),
+        ("B12, folate and ferritin", True),
+        ("B12", True),
+        ("Repeat B12 level", True),
+        ("B12 blood test, nurse clinic", True),
+        ("Serum methylmalonic acid", True),
+        ("B12 injection", False),
+        ("Blood test and B12 injection", False),
+        ("Vitamin B12 replacement", False),
+        ("Refer for B12 treatment", False),
+        ("B12 clinic", False),
+    ],
+)
+def test_a_request_by_its_words_is_a_test_or_a_treatment(text: str, is_test: bool) -> None:
+    assert is_test_in_text(text) is is_test

@@ -129,7 +129,7 @@ def test_words_name_the_ingredients(text: str, ingredients: tuple[str, ...]) -> 
         ("Calcium folinate 15mg", ("folinic_acid",)),
         ("Leucovorin 25 mg", ("folinic_acid",)),
         ("folic acid antagonist", ()),
-        ("Drospirenone / ethinylestradiol / levomefolate", ()),
+        ("Drospirenone / ethinylestradiol / levomefolate", ("oestrogen",)),
         ("aripiprazole 5mg", ()),
         ("Vitamin B compound strong tablets", ()),
         ("Vitamin B6 10 mg", ()),

@@ -1,0 +1,1 @@
+"""Nitrous oxide exposure in a patient with neurological signs or vitamin B12 deficiency."""

@@ -1,0 +1,1 @@
+"""A confirmed vitamin B12 deficiency that nobody treats."""
