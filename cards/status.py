@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
 from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
-from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, When, once_per_record
+from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, Procedure, When, once_per_record
 from cards.rule import Limits
+from cards.terminology import Concept
 
 TOTAL_B12 = "b12_total_serum"
 ACTIVE_B12 = "holotranscobalamin"
@@ -125,19 +126,26 @@ def _course_covers(course: Course, start: date, sample: date, limits: Limits) ->
     form = cobalamin(course.medicine)
     if form is None or course.do_not_perform:
         return False
-    first = begins(course)
-    if first is None or first > sample:
-        return False
-    ends = [ends_on(each, first) for each in course.instructions]
-    last = max((end for end in ends if end), default=None) if ends and all(ends) else None
-    if last is None and course.status not in CURRENT:
-        last = course.changed or first
-    if last is not None and last < start:
+    if begins(course) is None or not overlaps(course, start, sample):
         return False
     if is_parenteral(course):
         return True
     amounts = [daily(each, course.medicine, form) for each in course.instructions]
     return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts) or not amounts
+
+
+def overlaps(course: Course, start: date, end: date) -> bool:
+    """Whether an order or statement ran at some time from `start` to `end`; an undated one runs while it is active."""
+    first = begins(course)
+    if first is None:
+        return course.status in CURRENT
+    if first > end:
+        return False
+    ends = [ends_on(each, first) for each in course.instructions]
+    last = max((each for each in ends if each), default=None) if ends and all(ends) else None
+    if last is None and course.status not in CURRENT:
+        last = course.changed or first
+    return last is None or last >= start
 
 
 def mma_raised(record: PatientRecord, limits: Limits, since: date) -> LabResult | None:
@@ -231,6 +239,7 @@ _MEANING_NAMES = {
     "inborn": "inborn error of cobalamin metabolism",
     "total_gastrectomy": "total gastrectomy",
     "autoimmune_gastritis": "autoimmune gastritis",
+    "biliopancreatic": "biliopancreatic diversion",
 }
 # Oral cobalamin is doubtful in these (rules 5.0, cover c).
 _NEEDS_INJECTION = frozenset({"pernicious anaemia", "total gastrectomy", "complete ileal resection"})
@@ -259,27 +268,28 @@ def irreversible_causes(record: PatientRecord, limits: Limits) -> tuple[Cause, .
 
     A cause stays whatever the clinical status of its entry: a cured anaemia does not bring back the intrinsic factor.
     """
-    causes = [
-        Cause(name, problem.dated)
-        for problem in record.problems
-        if problem.certain
-        for concept in problem.concepts
-        if concept.specific and (name := _cause_name(concept.name, concept.meaning))
-    ]
-    for procedure in record.procedures:
-        for concept in procedure.concepts:
+    causes = []
+    entries: list[Problem | Procedure] = [problem for problem in record.problems if problem.certain]
+    for each in [*entries, *record.procedures]:
+        when = each.dated if isinstance(each, Problem) else each.when
+        for concept in each.concepts:
             name = _cause_name(concept.name, concept.meaning) if concept.specific else None
-            if concept.name == "ileal_resection" and concept.meaning not in ("hemicolectomy", "bypass"):
-                long = procedure.length_cm is not None and procedure.length_cm > limits["ileal_resection_cm"]
-                name = name or ("ileal resection" if long else None)
+            if name is None and removes_ileum(concept) and each.length_cm is not None:
+                name = "ileal resection" if each.length_cm > limits["ileal_resection_cm"] else None
             if name:
-                causes.append(Cause(name, procedure.when))
+                causes.append(Cause(name, when))
     causes += [
         Cause("pernicious anaemia", result.when)
         for result in record.labs
         if result.concept == _INTRINSIC_FACTOR_ANTIBODY and result.positive
     ]
     return tuple(causes)
+
+
+def removes_ileum(concept: Concept) -> bool:
+    """Whether a code or text tells a resection of ileum; hemicolectomy and bypass codes never do."""
+    ileal = concept.name in ("ileal_resection", "ileal_resection_status")
+    return ileal and concept.specific and concept.meaning not in ("hemicolectomy", "bypass")
 
 
 def _cause_name(concept: str, meaning: str | None) -> str | None:
@@ -396,7 +406,7 @@ class AbsorptionRisk(NamedTuple):
 
 
 def _is_operation(name: str) -> bool:
-    return name.endswith(("gastrectomy", "resection", "surgery", "bypass"))
+    return name.endswith(("gastrectomy", "resection", "surgery", "bypass", "diversion"))
 
 
 _DISEASES = {
