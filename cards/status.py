@@ -13,7 +13,18 @@ from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
 from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
-from cards.record import Comparator, Course, Flag, LabResult, PatientRecord, Problem, Procedure, When, once_per_record
+from cards.record import (
+    Comparator,
+    Course,
+    Flag,
+    LabResult,
+    PatientRecord,
+    Problem,
+    Procedure,
+    Source,
+    When,
+    once_per_record,
+)
 from cards.rule import Limits
 from cards.terminology import Concept
 
@@ -391,6 +402,39 @@ def newest(labs: Iterable[LabResult], concept: str, since: date) -> LabResult | 
 def inborn_error(record: PatientRecord, limits: Limits) -> bool:
     """Whether an inborn error of cobalamin metabolism is on record: its doses are the specialist's."""
     return any(cause.name == _CAUSE_NAMES["inborn_error_cobalamin"] for cause in irreversible_causes(record, limits))
+
+
+def macrocytosis(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
+    """The newest MCV of the last 12 months when it is above 100 fL."""
+    mcv = newest(record.labs, "mcv", months_before(today, limits.whole("blood_count_months")))
+    return mcv if mcv and is_above(mcv, limits["mcv_macrocytosis_above"]) else None
+
+
+def low_haemoglobin(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
+    """The newest haemoglobin of the last 6 months when it lies below the laboratory's range."""
+    found = newest(record.labs, "hemoglobin", months_before(today, limits.whole("anaemia_months")))
+    return found if found and found.flag is Flag.LOW else None
+
+
+def newest_b12(record: PatientRecord, since: date) -> LabResult | None:
+    """The newest B12 result on or after `since`, whether it may be relied on or not."""
+    found = [each for name in B12_RESULTS if (each := newest(record.labs, name, since))]
+    return max(found, key=lambda lab: lab.when.latest, default=None)
+
+
+def b12_results_unknown(record: PatientRecord, since: date) -> str | None:
+    """Why it cannot be told whether B12 was tested on or after `since`, or None when it can."""
+    state = record.state(Source.LABS)
+    if not record.known(Source.LABS, since):
+        return state.supplied.value
+    return next(
+        (
+            each.reason
+            for each in state.unreadable
+            if each.concept in (None, *B12_RESULTS) and (each.when is None or each.when.latest >= since)
+        ),
+        None,
+    )
 
 
 class AbsorptionRisk(NamedTuple):

@@ -16,12 +16,13 @@ from cards.due_date import default_interval, injections
 from cards.record import LabResult, Order, PatientRecord, Problem, Procedure, Source, When
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
-    B12_RESULTS,
     Band,
+    b12_results_unknown,
     b12_status,
     has,
     in_hospice,
     irreversible_causes,
+    newest_b12,
     removes_ileum,
     younger_than,
 )
@@ -63,18 +64,14 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     alert = next((each for each in alerts if each), None)
     if alert and not record.known(Source.MEDICATIONS):
         # Without the orders nobody knows whether prophylaxis is under way.
-        return _unknown(record, Source.MEDICATIONS)
-    if alert and alert.variant in _DECIDED_BY_A_RESULT and not _labs_known(record, limits, today):
-        return _unknown(record, Source.LABS)
+        return Unanswerable((Source.MEDICATIONS.value,), record.state(Source.MEDICATIONS).supplied.value)
+    if alert and alert.variant in _DECIDED_BY_A_RESULT and (why := _tests_unknown(record, limits, today)):
+        return Unanswerable((Source.LABS.value,), why)
     return alert
 
 
-def _unknown(record: PatientRecord, source: Source) -> Unanswerable:
-    return Unanswerable((source.value,), record.state(source).supplied.value)
-
-
-def _labs_known(record: PatientRecord, limits: Limits, today: date) -> bool:
-    return record.known(Source.LABS, months_before(today, limits.whole("prophylaxis_test_months")))
+def _tests_unknown(record: PatientRecord, limits: Limits, today: date) -> str | None:
+    return b12_results_unknown(record, months_before(today, limits.whole("prophylaxis_test_months")))
 
 
 def _not_our_patient(record: PatientRecord, today: date) -> str | None:
@@ -162,7 +159,7 @@ def _of_operation(operation: Operation, record: PatientRecord, limits: Limits, t
         since = max(since, operation.when.latest)
     if any_b12_since(record, since, today, enough, nasal_counts=bariatric):
         return None
-    recent = _newest_result(record, months_before(today, limits.whole("prophylaxis_test_months")))
+    recent = newest_b12(record, months_before(today, limits.whole("prophylaxis_test_months")))
     normal = _is_normal(record, recent, limits)
     if normal and operation.kind == "length_unknown":
         return None
@@ -189,7 +186,7 @@ def _of_crohn(record: PatientRecord, limits: Limits, today: date) -> Alert | Non
     """Ileal Crohn's disease without any resection: a yearly test."""
     if not has(record, "crohn_ileal") or any(removes_ileum(concept) for _, concept in _entries(record)):
         return None
-    recent = _newest_result(record, months_before(today, limits.whole("prophylaxis_test_months")))
+    recent = newest_b12(record, months_before(today, limits.whole("prophylaxis_test_months")))
     since = months_before(today, limits.whole("prophylaxis_cover_months"))
     if recent or any_b12_since(record, since, today, limits["oral_cover_mcg_day"]):
         return None
@@ -203,7 +200,7 @@ def _facts(record: PatientRecord, limits: Limits, today: date, recent: LabResult
     return {
         "last": given[-1].when.latest if given else None,
         "untested": recent is None,
-        "surely_untested": recent is None and _labs_known(record, limits, today),
+        "surely_untested": recent is None and _tests_unknown(record, limits, today) is None,
         "every": in_words(default_interval(limits, neurological=False)),
         "cover_months": limits.whole("prophylaxis_cover_months"),
         "test_months": limits.whole("prophylaxis_test_months"),
@@ -217,11 +214,6 @@ def _bypass_variant(operation: Operation, record: PatientRecord, limits: Limits,
         return "bypass_late"
     status = b12_status(record, limits)
     return "bypass_low" if status and status.band is not Band.REPLETE else "bypass_early"
-
-
-def _newest_result(record: PatientRecord, since: date) -> LabResult | None:
-    results = [each for each in record.labs if each.concept in B12_RESULTS and each.when.latest >= since]
-    return max(results, key=lambda each: each.when.latest, default=None)
 
 
 def _is_normal(record: PatientRecord, recent: LabResult | None, limits: Limits) -> bool:
