@@ -172,6 +172,7 @@ def _of_operation(operation: Operation, record: PatientRecord, limits: Limits, t
         **_facts(record, limits, today, recent),
         "operation": operation,
         "result": low,
+        "borderline": operation.kind == "length_unknown" and status is not None and status.band is Band.INDETERMINATE,
         "length": limits["ileal_resection_cm"] if operation.name == "ileal resection" else None,
         "monthly": operation.kind == "ileal_resection",
         "usual": operation.kind in ("total_gastrectomy", "bypass"),
@@ -191,7 +192,7 @@ def _of_crohn(record: PatientRecord, limits: Limits, today: date) -> Alert | Non
     if recent or any_b12_since(record, since, today, limits["oral_cover_mcg_day"]):
         return None
     nothing: dict[str, object] = {"operation": None, "result": None, "length": None}
-    no_orders = dict.fromkeys(("monthly", "usual", "optional", "by_mouth"), False)
+    no_orders = dict.fromkeys(("monthly", "usual", "optional", "by_mouth", "borderline"), False)
     return Alert("crohn", {**_facts(record, limits, today, recent), **nothing, **no_orders, "test_decides": True})
 
 

@@ -77,7 +77,7 @@ async def signed(*drafts: dict[str, Any], profile: Profile = "uk", **prefetch: A
 
 
 def actions(card: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    return [each for button in card["suggestions"] for each in button["actions"] if each["type"] == kind]
+    return [each for button in card.get("suggestions", []) for each in button["actions"] if each["type"] == kind]
 
 
 async def test_every_resource_that_a_vignette_creates_is_valid_r4() -> None:
