@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from cards.calendar import months_before
@@ -13,11 +14,13 @@ from cards.dosing import (
     begins,
     cobalamin,
     daily,
+    daily_cobalamin,
     ends_on,
     is_injected,
     is_parenteral,
     mass,
     phase,
+    route_by_mouth_or_nose,
     route_of,
     runs_on,
     states_no_dosage,
@@ -43,11 +46,12 @@ from cards.record import (
     Dose,
     Order,
     PatientRecord,
+    Route,
     Source,
     WhyNot,
 )
 from cards.rule import Limits
-from cards.status import anchor, counts_as_treatment, dietary_cause, irreversible_causes
+from cards.status import anchor, counts_as_treatment, dietary_cause, irreversible_causes, overlaps
 
 
 class Cover(NamedTuple):
@@ -68,6 +72,38 @@ def cover(record: PatientRecord, limits: Limits, today: date, starts: date) -> C
     return (
         _injected(record, limits, today) or _by_mouth(record, limits, today) or _drafted(record, limits, today, starts)
     )
+
+
+def any_b12_since(
+    record: PatientRecord, since: date, today: date, by_mouth_mcg: Decimal, *, nasal_counts: bool = False
+) -> str | None:
+    """What B12 was given, handed out, ordered or reported from `since` on, by injection or in a dose that counts.
+
+    By mouth at least `by_mouth_mcg` a day counts; a nasal product of any dose only when `nasal_counts`.
+    """
+    given = injections(record)
+    if given and given[-1].when.latest >= since:
+        return "a B12 injection was given"
+    for course in record.courses:
+        if cobalamin(course.medicine) is None or course.do_not_perform or not overlaps(course, since, today):
+            continue
+        if course.status is CourseStatus.CANCELLED:
+            continue
+        nasal = nasal_counts and route_by_mouth_or_nose(course) is Route.NASAL
+        amount = daily_cobalamin(course)
+        if is_parenteral(course) or nasal or (amount is not None and amount.low >= by_mouth_mcg):
+            return "B12 is ordered or being taken"
+    for supply in record.dispensed:
+        form = cobalamin(supply.medicine)
+        if form is None or supply.when.latest + timedelta(days=int(supply.days or 0)) < since:
+            continue
+        course = Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
+        strength = supply.medicine.strengths.get(form)
+        amount = daily_cobalamin(course)
+        daily_mcg = amount.low if amount else strength.mcg if strength else None
+        if is_parenteral(course) or (daily_mcg is not None and daily_mcg >= by_mouth_mcg):
+            return "B12 was dispensed"
+    return None
 
 
 def ordered_without_dose(record: PatientRecord, limits: Limits, today: date) -> Course | None:

@@ -369,7 +369,7 @@ class Problem:
     """A condition of the patient; refuted and entered-in-error ones never reach the record.
 
     `certain`: not marked provisional, differential or unconfirmed; `names_b12`: its text, note, cause or evidence
-    names B12; `began`: onset; `recorded`; `ended`: abatement.
+    names B12; `began`: onset; `recorded`; `ended`: abatement; `length_cm`: bowel removed, when stated.
     """
 
     concepts: tuple[Concept, ...]
@@ -380,6 +380,7 @@ class Problem:
     ended: When | None = None
     names_b12: bool = False
     by_text: bool = False
+    length_cm: Decimal | None = None
 
     @property
     def present(self) -> bool:

@@ -22,11 +22,13 @@ from cards.record import (
     Medicine,
     PatientRecord,
     Problem,
+    Procedure,
     Source,
     When,
     once_per_record,
 )
 from cards.rule import Limits
+from cards.terminology import Concept
 
 TOTAL_B12 = "b12_total_serum"
 ACTIVE_B12 = "holotranscobalamin"
@@ -146,14 +148,7 @@ def _course_covers(course: Course, start: date, sample: date, limits: Limits) ->
     form = cobalamin(course.medicine)
     if form is None or course.do_not_perform:
         return False
-    first = begins(course)
-    if first is None or first > sample:
-        return False
-    ends = [ends_on(each, first) for each in course.instructions]
-    last = max((end for end in ends if end), default=None) if ends and all(ends) else None
-    if last is None and course.status not in CURRENT:
-        last = course.changed or first
-    if last is not None and last < start:
+    if begins(course) is None or not overlaps(course, start, sample):
         return False
     if is_parenteral(course):
         return True
@@ -180,6 +175,20 @@ def unknown_since(record: PatientRecord, source: Source, day: date) -> str | Non
     if not record.known(source, day):
         return state.supplied.value
     return next((each.reason for each in state.unreadable if each.when is None or each.when.latest >= day), None)
+
+
+def overlaps(course: Course, start: date, end: date) -> bool:
+    """Whether an order or statement ran at some time from `start` to `end`; an undated one runs while it is active."""
+    first = begins(course)
+    if first is None:
+        return course.status in CURRENT
+    if first > end:
+        return False
+    ends = [ends_on(each, first) for each in course.instructions]
+    last = max((each for each in ends if each), default=None) if ends and all(ends) else None
+    if last is None and course.status not in CURRENT:
+        last = course.changed or first
+    return last is None or last >= start
 
 
 def mma_raised(record: PatientRecord, limits: Limits, since: date) -> LabResult | None:
@@ -273,6 +282,7 @@ _MEANING_NAMES = {
     "inborn": "inborn error of cobalamin metabolism",
     "total_gastrectomy": "total gastrectomy",
     "autoimmune_gastritis": "autoimmune gastritis",
+    "biliopancreatic": "biliopancreatic diversion",
 }
 # Oral cobalamin is doubtful in these (rules 5.0, cover c).
 _NEEDS_INJECTION = frozenset({"pernicious anaemia", "total gastrectomy", "complete ileal resection"})
@@ -301,27 +311,28 @@ def irreversible_causes(record: PatientRecord, limits: Limits) -> tuple[Cause, .
 
     A cause stays whatever the clinical status of its entry: a cured anaemia does not bring back the intrinsic factor.
     """
-    causes = [
-        Cause(name, problem.dated)
-        for problem in record.problems
-        if problem.certain
-        for concept in problem.concepts
-        if concept.specific and (name := _cause_name(concept.name, concept.meaning))
-    ]
-    for procedure in record.procedures:
-        for concept in procedure.concepts:
+    causes = []
+    entries: list[Problem | Procedure] = [problem for problem in record.problems if problem.certain]
+    for each in [*entries, *record.procedures]:
+        when = each.dated if isinstance(each, Problem) else each.when
+        for concept in each.concepts:
             name = _cause_name(concept.name, concept.meaning) if concept.specific else None
-            if concept.name == "ileal_resection" and concept.meaning not in ("hemicolectomy", "bypass"):
-                long = procedure.length_cm is not None and procedure.length_cm > limits["ileal_resection_cm"]
-                name = name or ("ileal resection" if long else None)
+            if name is None and removes_ileum(concept) and each.length_cm is not None:
+                name = "ileal resection" if each.length_cm > limits["ileal_resection_cm"] else None
             if name:
-                causes.append(Cause(name, procedure.when))
+                causes.append(Cause(name, when))
     causes += [
         Cause("pernicious anaemia", result.when)
         for result in record.labs
         if result.concept == _INTRINSIC_FACTOR_ANTIBODY and result.positive
     ]
     return tuple(causes)
+
+
+def removes_ileum(concept: Concept) -> bool:
+    """Whether a code or text tells a resection of ileum; hemicolectomy and bypass codes never do."""
+    ileal = concept.name in ("ileal_resection", "ileal_resection_status")
+    return ileal and concept.specific and concept.meaning not in ("hemicolectomy", "bypass")
 
 
 def _cause_name(concept: str, meaning: str | None) -> str | None:
@@ -484,6 +495,39 @@ def inborn_error(record: PatientRecord, limits: Limits) -> bool:
     return any(cause.name == _CAUSE_NAMES["inborn_error_cobalamin"] for cause in irreversible_causes(record, limits))
 
 
+def macrocytosis(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
+    """The newest MCV of the last 12 months when it is above 100 fL."""
+    mcv = newest(record.labs, "mcv", months_before(today, limits.whole("blood_count_months")))
+    return mcv if mcv and is_above(mcv, limits["mcv_macrocytosis_above"]) else None
+
+
+def low_haemoglobin(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
+    """The newest haemoglobin of the last 6 months when it lies below the laboratory's range."""
+    found = newest(record.labs, "hemoglobin", months_before(today, limits.whole("anaemia_months")))
+    return found if found and found.flag is Flag.LOW else None
+
+
+def newest_b12(record: PatientRecord, since: date) -> LabResult | None:
+    """The newest B12 result on or after `since`, whether it may be relied on or not."""
+    found = [each for name in B12_RESULTS if (each := newest(record.labs, name, since))]
+    return max(found, key=lambda lab: lab.when.latest, default=None)
+
+
+def b12_results_unknown(record: PatientRecord, since: date) -> str | None:
+    """Why it cannot be told whether B12 was tested on or after `since`, or None when it can."""
+    state = record.state(Source.LABS)
+    if not record.known(Source.LABS, since):
+        return state.supplied.value
+    return next(
+        (
+            each.reason
+            for each in state.unreadable
+            if each.concept in (None, *B12_RESULTS) and (each.when is None or each.when.latest >= since)
+        ),
+        None,
+    )
+
+
 class AbsorptionRisk(NamedTuple):
     """A disease or operation that hampers the uptake of B12: its plain name, and whether it is bariatric surgery."""
 
@@ -497,7 +541,7 @@ class AbsorptionRisk(NamedTuple):
 
 
 def _is_operation(name: str) -> bool:
-    return name.endswith(("gastrectomy", "resection", "surgery", "bypass"))
+    return name.endswith(("gastrectomy", "resection", "surgery", "bypass", "diversion"))
 
 
 _DISEASES = {
@@ -544,12 +588,6 @@ def operation_risk(concept: str, meaning: str | None) -> AbsorptionRisk | None:
     if concept.startswith("ileal") and meaning == "bypass":
         return None
     return AbsorptionRisk(_OPERATIONS[concept], bariatric=concept.startswith("bariatric"))
-
-
-def macrocytosis(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
-    """The newest MCV of the last 12 months when it is above 100 fL."""
-    mcv = newest(record.labs, "mcv", months_before(today, limits.whole("blood_count_months")))
-    return mcv if mcv and is_above(mcv, limits["mcv_macrocytosis_above"]) else None
 
 
 _RISKS = {

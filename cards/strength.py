@@ -18,6 +18,7 @@ _STRENGTH = re.compile(
 _NAMES = {
     "folic_acid": re.compile(r"folic|folate", re.IGNORECASE),
     "levomefolate": re.compile(r"levomefol|methyl ?-?folate|mthf|methyl folic", re.IGNORECASE),
+    "metformin": re.compile(r"metformin", re.IGNORECASE),
     "folinic_acid": re.compile(r"folin|leucovorin", re.IGNORECASE),
 }
 _COBALAMIN = re.compile(r"cobalamin|cobamamide|b[ -]?12", re.IGNORECASE)

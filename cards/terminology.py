@@ -268,3 +268,26 @@ _TREATS = re.compile(r"\b(?:inj|jab|shot|dose|dosing|replac|treat|therap|supplem
 def is_test_in_text(text: str) -> bool:
     """Whether the words of a request ask for a measurement and not for treatment."""
     return bool(_MEASURES.search(text)) and not _TREATS.search(text)
+
+
+_TOTAL = re.compile(r"(?<!sub)(?<!sub-)(?<!sub )(?<!near-)(?<!near )\b(?:total|complete|completion)\b", re.IGNORECASE)
+_SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.IGNORECASE)
+_BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
+_DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
+
+
+def extent_in_text(concept: str, text: str) -> str | None:
+    """How far an operation went, as the words about it tell; None for a concept that is no operation."""
+    name = concept.removesuffix("_status")
+    if name == "gastrectomy":
+        return "total" if _TOTAL.search(text) else "unspecified"
+    if name == "ileal_resection":
+        return "unknown_length"
+    if name != "bariatric":
+        return None
+    if _DIVERSION.search(text):
+        return "biliopancreatic"
+    smaller = _SLEEVE_OR_BAND.search(text)
+    if smaller:
+        return smaller[1].lower()
+    return "bypass" if _BYPASS.search(text) else "unspecified"

@@ -53,7 +53,7 @@ from cards.record import (
 )
 from cards.rule import Hook, Level, Profile
 from cards.strength import lists_several, strengths_in
-from cards.terminology import Concept, Terminology, is_test_in_text
+from cards.terminology import Concept, Terminology, extent_in_text, is_test_in_text
 from cards.units import implausible, to_canonical
 
 _DOSE = re.compile(r"^(?P<low>[\d.]+)(?:-(?P<high>[\d.]+))?\s*(?P<unit>.*)$")
@@ -510,6 +510,7 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         concepts = tuple(coded.concept for coded in terminology.find(uri, code))
     else:
         concepts = _concepts_in(line.text or "", terminology)
+    length = re.search(r"(\d+) cm", line.text or "")
     return Problem(
         concepts,
         status=line.status,
@@ -519,6 +520,7 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         ended=When.on(line.ended) if line.ended else None,
         names_b12=bool(re.search(r"\bb\s?12\b", line.text or "", re.IGNORECASE)),
         by_text=line.is_ is None,
+        length_cm=Decimal(length[1]) if length else None,
     )
 
 
@@ -548,7 +550,9 @@ def _procedure(line: ProcedureLine, terminology: Terminology) -> Procedure:
 
 
 def _concepts_in(text: str, terminology: Terminology) -> tuple[Concept, ...]:
-    return tuple(Concept("condition", name, None, True) for name in terminology.conditions_in_text(text))
+    return tuple(
+        Concept("condition", name, extent_in_text(name, text)) for name in terminology.conditions_in_text(text)
+    )
 
 
 def _lab(line: LabLine) -> LabResult | Unreadable:

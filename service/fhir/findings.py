@@ -23,7 +23,7 @@ from cards.record import (
     Unreadable,
     When,
 )
-from cards.terminology import Concept, is_test_in_text
+from cards.terminology import Concept, extent_in_text, is_test_in_text
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
@@ -81,6 +81,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     over = resource.get("abatementBoolean") is True or first(resource, *_ENDED_OTHERWISE) is not None
     if status is None and over:
         status = ClinicalStatus.RESOLVED
+    length = _CENTIMETRES.search(" ".join([*texts_of(resource.get("code")), *_notes(resource)]))
     period = resource.get("onsetPeriod")
     began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
     return Problem(
@@ -92,6 +93,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         ended=ended,
         names_b12=bool(_NAMES_B12.search(_all_words(resource))),
         by_text=by_text,
+        length_cm=Decimal(length[1]) if length else None,
     )
 
 
@@ -227,7 +229,8 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     words = texts_of(code)
     if not coded:
         named = _in_text(words, setting)
-        return tuple(Concept("condition", name) for name in named), bool(named)
+        return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), bool(named)
+    coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
         return coded, False
     meant = set(_in_text(words, setting))
@@ -243,6 +246,13 @@ def _named(concept: Concept, named: set[str]) -> Concept:
     if concept.specific or concept.name not in named:
         return concept
     return replace(concept, specific=True)
+
+
+def _with_extent(concept: Concept, words: list[str]) -> Concept:
+    """An operation whose code leaves open how far it went, with the extent that the words beside it tell."""
+    if concept.meaning != "unspecified":
+        return concept
+    return replace(concept, meaning=extent_in_text(concept.name, " ".join(words)) or concept.meaning)
 
 
 def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
@@ -261,10 +271,6 @@ def _in_text(words: list[str], setting: Setting) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for text in words for name in setting.terminology.conditions_in_text(text)))
 
 
-_TOTAL = re.compile(r"\b(?:total|complete|completion)\b", re.I)
-_SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.I)
-
-
 def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
     """Procedures by their words, with the extent that the words tell."""
     found = []
@@ -273,16 +279,7 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
             if name == "hospice_regime":
                 found.append(Concept("condition", "hospice_care"))
                 continue
-            meaning = None
-            if name == "gastrectomy":
-                meaning = "total" if _TOTAL.search(text) else "unspecified"
-            elif name == "ileal_resection":
-                meaning = "unknown_length"
-            elif name == "bariatric":
-                smaller = _SLEEVE_OR_BAND.search(text)
-                meaning = smaller[1].lower() if smaller else "bypass" if "bypass" in text.lower() else "unspecified"
-            elif name == "b12_injection":
-                meaning = "injection"
+            meaning = "injection" if name == "b12_injection" else extent_in_text(name, text)
             found.append(Concept("procedure", name, meaning))
     return tuple(dict.fromkeys(found))
 

@@ -92,6 +92,7 @@ def test_no_address_belongs_to_two_code_systems() -> None:
 
 # A code may say two things that are both true of the patient; it never says two that are not in this table.
 BOTH_TRUE = {
+    ("antiepileptic", "antiepileptic_b12_risk"),
     ("anticoagulant_therapy", "bleeding_disorder"),
     ("atrophic_autoimmune_gastritis", "b12_deficiency_anemia"),
     ("b12_combination", "levomefolate"),
