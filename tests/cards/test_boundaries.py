@@ -39,7 +39,8 @@ def _nudges() -> list[Any]:
 
 
 def _outcomes(profile: Profile, own: Mapping[str, Decimal]) -> list[Any]:
-    rules = LIBRARY.rules(profile, own)
+    """What becomes of every patient, by the rules that know a threshold of `own`: the others cannot change."""
+    rules = [rule for rule in LIBRARY.rules(profile, own) if own.keys() & rule.limits.keys()]
     found = []
     for topic, today, vignette, patient in PATIENTS:
         if own.keys() & vignette.settings.keys():
