@@ -346,6 +346,7 @@ class Library:
         values.update({name: value for name, value in overrides.items() if name in values})
         return Rule(
             topic=definition.topic,
+            version=definition.version,
             hooks=frozenset(definition.hooks),
             needs=_needs(definition.needs, profile),
             uses=(*_needs(definition.uses, profile), *_for_suggestions(definition)),

@@ -1,4 +1,4 @@
-"""The command line: b12-cds serve | explain | rules | openapi."""
+"""The command line: b12-cds serve | explain | rules | openapi | migrate | purge."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import copy
 import json
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
 from cards.library import RuleError, load
+from service.commands import storage
 from service.commands.explain import explain as explanation
 from service.commands.rules import index, markdown, plain
 from service.endpoints import openapi
@@ -37,6 +38,9 @@ def main() -> None:
     rules = commands.add_parser("rules", help="print the index of all rules")
     rules.add_argument("--markdown", action="store_true", help="as the table of cards/README.md")
     commands.add_parser("openapi", help="print the OpenAPI document")
+    commands.add_parser("migrate", help="bring the tables of the store up to date")
+    purge = commands.add_parser("purge", help="delete what the store has kept for long enough")
+    purge.add_argument("--days", type=int, help="how many days to keep (default: B12_CDS_KEEP_DAYS)")
     arguments = parser.parse_args()
     try:
         settings = from_environment()
@@ -60,8 +64,25 @@ def main() -> None:
     elif arguments.command == "rules":
         rows = index(load())
         print(markdown(rows) if arguments.markdown else plain(rows), end="")
+    elif arguments.command in ("migrate", "purge"):
+        _keep_store(parser, arguments, settings)
     else:
         print(json.dumps(openapi.document(responder.services.values()), indent=2, ensure_ascii=False))
+
+
+def _keep_store(parser: argparse.ArgumentParser, arguments: argparse.Namespace, settings: Settings) -> None:
+    try:
+        if arguments.command == "migrate":
+            print(storage.migrate(settings))
+        else:
+            days = settings.keep_days if arguments.days is None else arguments.days
+            if days < 1:
+                parser.error("--days must be 1 or more")
+            print(storage.purge(settings, days, datetime.now(UTC)))
+    except storage.StoreFailed as failed:
+        parser.exit(1, f"b12-cds: {failed}\n")
+    except WrongSetting as wrong:
+        parser.exit(2, f"b12-cds: {wrong}\n")
 
 
 def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
@@ -71,6 +92,12 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
         file=sys.stderr,
         flush=True,
     )
+    if settings.migrate == "start":
+        try:
+            storage.migrate(settings)
+        except storage.StoreFailed as failed:
+            # Cards do not need it; feedback is refused until it is back.
+            print(f"B12 CDS: {failed}; cards are answered without it", file=sys.stderr, flush=True)
     uvicorn.run(
         "service.app:from_settings_in_environment",
         factory=True,

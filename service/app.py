@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import date, datetime
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,46 +16,66 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
+from service.bookkeeping import Bookkeeping
 from service.cds_hooks.outcome import operation_outcome
 from service.endpoints import openapi
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
+from service.endpoints.feedback import Feedback
 from service.endpoints.hooks import Answers, Hooks
 from service.respond import build
 from service.settings import Settings, from_environment
+from service.store.configured import opened
+from service.store.ledger import Ledger, NoLedger
+from service.store.memory import Memory
+from service.store.store import Store
 
 # A request builds thousands of objects: at Python's own 700 the collector would run many times in each.
 _COLLECT_AFTER = 50_000
 
 
 def create_app(
-    settings: Settings, today: Callable[[], date] | None = None, responder: Answers | None = None
+    settings: Settings,
+    today: Callable[[], date] | None = None,
+    responder: Answers | None = None,
+    store: Store | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The service as an ASGI app.
 
     `today` says which day it is (default: the day in the time zone of the settings); `responder` answers
-    the hook calls (default: the rules of the library). Raises `cards.library.RuleError` for a malformed rule.
+    the hook calls (default: the rules of the library); `store` writes down what is shown and takes feedback
+    (default: nothing is written down, feedback is refused); it runs while the app does. `now` dates both.
+    Raises `cards.library.RuleError` for a malformed rule.
     """
     responder = responder or build(settings)
     today = today or (lambda: datetime.now(settings.zone).date())
+    ledger: Ledger = store or NoLedger()
+    key = settings.pseudonym_key
+    books = Bookkeeping(ledger, Memory(key.get_secret_value()) if key else None, now)
     discovery = Discovery(responder.services.values(), settings.hooks_version)
     # Hook calls pass by FastAPI, whose own layers would cost as much as a small request.
     router = Router(
         [
-            Route("/cds-services/{id}", Hooks(responder, settings.max_body_bytes, today)),
+            Route("/cds-services/{id}", Hooks(responder, books, settings.max_body_bytes, today)),
+            Route(
+                "/cds-services/{id}/feedback",
+                Feedback(responder.services, ledger, settings.max_body_bytes, now, settings.comment_characters),
+            ),
             Route("/cds-services", discovery),
             Route("/cds-services/", discovery),
         ],
         redirect_slashes=False,
         default=_Documented(openapi.document(responder.services.values())),
-        lifespan=_steady_memory,
+        lifespan=partial(_running, store=store),
     )
     return Edge(router)
 
 
 def from_settings_in_environment() -> ASGIApp:
     """The app that a server process starts. Raises `service.settings.WrongSetting`."""
-    return create_app(from_environment())
+    settings = from_environment()
+    return create_app(settings, store=opened(settings))
 
 
 class _Documented(FastAPI):
@@ -84,7 +105,14 @@ async def _refusal(_: Request, refused: HTTPException) -> Response:
 
 
 @asynccontextmanager
-async def _steady_memory(_: object) -> AsyncIterator[None]:
+async def _running(_: object, *, store: Store | None) -> AsyncIterator[None]:
+    """What runs while the app does."""
+    async with _steady_memory(), store.running() if store else nullcontext():
+        yield
+
+
+@asynccontextmanager
+async def _steady_memory() -> AsyncIterator[None]:
     """Takes what start has built out of the collector's rounds for as long as the app runs."""
     before = gc.get_threshold()
     gc.collect()

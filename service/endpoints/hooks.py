@@ -10,8 +10,10 @@ import orjson
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from service.bookkeeping import Bookkeeping
 from service.cds_hooks.outcome import IssueCode
 from service.cds_hooks.request import CDSRequest
+from service.clients.client import OPEN
 from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
 from service.endpoints.faults import FAULT_BODY, log_fault
@@ -46,8 +48,9 @@ class Answers(Protocol):
 class Hooks:
     """The endpoint of all services, as an ASGI app on a route with `id` in its path."""
 
-    def __init__(self, responder: Answers, max_body_bytes: int, today: Callable[[], date]) -> None:
+    def __init__(self, responder: Answers, books: Bookkeeping, max_body_bytes: int, today: Callable[[], date]) -> None:
         self._responder = responder
+        self._books = books
         self._max_body_bytes = max_body_bytes
         self._today = today
 
@@ -74,8 +77,10 @@ class Hooks:
         call = hook_call(service, request)
         try:
             answer = await self._responder.respond(service, call, self._today())
+            answer = await self._books.enter(OPEN, call, answer)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
+            self._books.refused(OPEN, call, incomplete.lacking)
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
             if body.is_nested_too_deep(document):
