@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -28,7 +28,6 @@ from service.settings import Settings, from_environment
 from service.store.configured import opened
 from service.store.ledger import Ledger, NoLedger
 from service.store.memory import Memory
-from service.store.store import Store
 
 # A request builds thousands of objects: at Python's own 700 the collector would run many times in each.
 _COLLECT_AFTER = 50_000
@@ -38,19 +37,19 @@ def create_app(
     settings: Settings,
     today: Callable[[], date] | None = None,
     responder: Answers | None = None,
-    store: Store | None = None,
+    ledger: Ledger | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The service as an ASGI app.
 
     `today` says which day it is (default: the day in the time zone of the settings); `responder` answers
-    the hook calls (default: the rules of the library); `store` writes down what is shown and takes feedback
+    the hook calls (default: the rules of the library); `ledger` writes down what is shown and takes feedback
     (default: nothing is written down, feedback is refused); it runs while the app does. `now` dates both.
     Raises `cards.library.RuleError` for a malformed rule.
     """
     responder = responder or build(settings)
     today = today or (lambda: datetime.now(settings.zone).date())
-    ledger: Ledger = store or NoLedger()
+    ledger = ledger or NoLedger()
     key = settings.pseudonym_key
     books = Bookkeeping(ledger, Memory(key.get_secret_value()) if key else None, now)
     discovery = Discovery(responder.services.values(), settings.hooks_version)
@@ -67,7 +66,7 @@ def create_app(
         ],
         redirect_slashes=False,
         default=_Documented(openapi.document(responder.services.values())),
-        lifespan=partial(_running, store=store),
+        lifespan=partial(_running, ledger=ledger),
     )
     return Edge(router)
 
@@ -75,7 +74,7 @@ def create_app(
 def from_settings_in_environment() -> ASGIApp:
     """The app that a server process starts. Raises `service.settings.WrongSetting`."""
     settings = from_environment()
-    return create_app(settings, store=opened(settings))
+    return create_app(settings, ledger=opened(settings))
 
 
 class _Documented(FastAPI):
@@ -105,9 +104,9 @@ async def _refusal(_: Request, refused: HTTPException) -> Response:
 
 
 @asynccontextmanager
-async def _running(_: object, *, store: Store | None) -> AsyncIterator[None]:
+async def _running(_: object, *, ledger: Ledger) -> AsyncIterator[None]:
     """What runs while the app does."""
-    async with _steady_memory(), store.running() if store else nullcontext():
+    async with _steady_memory(), ledger.running():
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -16,11 +16,11 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\
 
 
 def _moment(value: object) -> datetime:
-    """A moment as RFC 3339 writes it; the standard asks for UTC, other offsets are understood."""
+    """A moment in UTC from what RFC 3339 allows; the standard asks for UTC, other offsets are understood."""
     if isinstance(value, str) and _RFC_3339.fullmatch(value):
         try:
-            return datetime.fromisoformat(value.upper())
-        except ValueError:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
             pass
     raise PydanticCustomError("not_a_moment", "not a date and time with its zone")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Container
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -98,7 +98,7 @@ class Feedback:
             client=OPEN,
             service=service,
             outcome=entry.outcome,
-            outcome_at=entry.outcome_timestamp.astimezone(UTC),
+            outcome_at=entry.outcome_timestamp,
             received=received,
             card=_uuid(entry.card),
             suggestions=len(entry.accepted_suggestions or ()),

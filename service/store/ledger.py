@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -81,6 +82,9 @@ class Ledger(Protocol):
     def remembers_overrides(self) -> bool:
         """Whether override memory is on."""
 
+    def running(self) -> AbstractAsyncContextManager[object]:
+        """Within it the ledger works; at its end everything is written down."""
+
     def note(self, call: CallNoted, /) -> None:
         """Writes a call down soon; never waits, never fails."""
 
@@ -101,6 +105,10 @@ class NoLedger:
     """Writes nothing down, for a service without a store; feedback cannot be kept."""
 
     remembers_overrides = False
+
+    def running(self) -> AbstractAsyncContextManager[object]:
+        """Nothing needs to be opened."""
+        return nullcontext()
 
     def note(self, _call: CallNoted) -> None:
         """Forgets the call."""
