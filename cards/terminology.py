@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
 import yaml
+
+from cards.fact import fact
 
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
@@ -23,7 +24,7 @@ class ValueSetError(Exception):
     """A value set that cannot be used; the message names file and line."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Concept:
     """What a code or text stands for.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from cards.fact import fact
 from cards.library import Library, load
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
@@ -49,7 +49,7 @@ class PrefetchIncomplete(Exception):
         self.keys = keys
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class HookCall:
     """One call, its envelope checked; `draft_orders`, `selections` and `prefetch` are still as the EHR sent them."""
 
@@ -64,7 +64,7 @@ class HookCall:
     has_fhir_access: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Examination:
     """What was read of a call, which rules its drafts triggered, and what became of them."""
 
@@ -75,7 +75,7 @@ class Examination:
     evaluation: Evaluation
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Service:
     """One CDS service: a hook, its rules, and what discovery says of it."""
 

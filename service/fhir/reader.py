@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.fact import fact
 from cards.record import (
     NOT_SUPPLIED,
     Allergy,
@@ -69,7 +70,7 @@ _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
 Fact = Any
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Drafts:
     """The drafts of this patient: as orders, and as the EHR's own JSON by reference.
 
@@ -155,11 +156,11 @@ class Reader:
                 except _FAULTS:
                     unreadable.append(_CANNOT_BE_READ)
                     continue
-                for fact in found if isinstance(found, list) else (found,):
-                    if isinstance(fact, Unreadable):
-                        unreadable.append(fact)
-                    elif fact is not None:
-                        facts.setdefault(type(fact), []).append(fact)
+                for each in found if isinstance(found, list) else (found,):
+                    if isinstance(each, Unreadable):
+                        unreadable.append(each)
+                    elif each is not None:
+                        facts.setdefault(type(each), []).append(each)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
         return _assemble(drafts, facts, states, drafts.unrecognised_codes + products.unrecognised)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from cards.fact import fact
 from cards.record import Period, PeriodUnit, Repeat
 
 _ONE = Decimal(1)
 _REMEMBERED_TEXTS = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Said:
     """What words say of timing. `names_time`: they speak of time, whether or not it could be read."""
 
