@@ -124,7 +124,7 @@ class Responder:
         rules = triggered(service.rules, service.hook, drafts.orders)
         if not rules:
             return Examination(drafts, (), {}, PatientRecord(drafts.orders), Evaluation())
-        received = prefetch.received(call.prefetch, {source for rule in rules for source in rule.sources})
+        received = prefetch.received(call.prefetch, frozenset[Source]().union(*(rule.sources for rule in rules)))
         record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
         return Examination(drafts, rules, received, record, evaluate(rules, service.hook, record, today))
 
@@ -182,9 +182,9 @@ def _override_reasons(rules: Sequence[Rule], library: Library, wording: Wording)
     }
 
 
-def _labs_read(rules: Sequence[Rule]) -> set[str]:
+def _labs_read(rules: Sequence[Rule]) -> frozenset[str]:
     """The laboratory concepts that the rules look at."""
-    return {concept for rule in rules for concept in rule.labs}
+    return frozenset[str]().union(*(rule.labs for rule in rules))
 
 
 def _is_patient(user_id: str | None) -> bool:
