@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
+from cards.fact import fact
 from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder
 from cards.offers import Offers, Withheld, only_removes
 from cards.record import Course, LabResult, Source, When
@@ -76,7 +76,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class SuggestionText:
     """One button, with what it does."""
 
@@ -85,7 +85,7 @@ class SuggestionText:
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CardText:
     """A card in words: `sources` are label and address, the first is the card's own source."""
 
@@ -97,7 +97,7 @@ class CardText:
     override_reasons: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class _Templates:
     """A rule's words in one profile: per variant all its parts as one template, which is rendered at one go."""
 

@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import Any
 
 from cards.dosing import COBALAMINS
+from cards.memory import LONGEST_TEXT, TEXTS
 from cards.record import Medicine, Route, Strength
 from cards.strength import lists_several, strengths_in
-from cards.terminology import Coded, Terminology
+from cards.terminology import Terminology
 from service.fhir.dates import first
 
 _INJECTION = re.compile(r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b", re.I)
@@ -50,7 +51,7 @@ class Products:
         """The medicine of a request, administration, statement or dispense of any FHIR version."""
         concept, product = self._concept(resource)
         words = _words(concept, resource)
-        found = self._by_code(concept, words) or (_by_words(words, self._terminology) if words else NO_MEDICINE)
+        found = self._by_code(concept, words) or (self._named(words) if words else NO_MEDICINE)
         if not product:
             return found
         strengths = {**found.strengths, **_ingredient_strengths(product, found, self._terminology)}
@@ -58,7 +59,9 @@ class Products:
 
     def _concept(self, resource: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The CodeableConcept of the drug, and the Medication resource that it stands in."""
-        concept = first(resource, "medicationCodeableConcept", "medication", "product")
+        concept = resource.get("medicationCodeableConcept")
+        if concept is None:
+            concept = first(resource, "medication", "product")
         reference = resource.get("medicationReference")
         if isinstance(concept, dict) and ("concept" in concept or "reference" in concept):
             # R5 CodeableReference; DSTU2 and STU3 have a plain Reference here in some resources.
@@ -93,13 +96,22 @@ class Products:
         for coding in codings if isinstance(codings, list) else (codings,):
             if not isinstance(coding, dict):
                 continue
-            code = coding.get("code")
+            system, code = str(coding.get("system")), coding.get("code")
             coded = coded or isinstance(code, str)
-            found = self._terminology.find(str(coding.get("system")), str(code))
+            found = self._terminology.find(system, str(code))
             if found and found[0].concept.kind == "drug":
-                return _known(found, words, self._terminology)
+                known = _known if _are_short(words) else _known.__wrapped__
+                return known(system, str(code), words, self._terminology)
         self.unrecognised += coded
         return None
+
+    def _named(self, words: tuple[str, ...]) -> Medicine:
+        return (_by_words if _are_short(words) else _by_words.__wrapped__)(words, self._terminology)
+
+
+def _are_short(words: tuple[str, ...]) -> bool:
+    """Whether words may be remembered across calls: longer ones would fill the memory."""
+    return sum(map(len, words)) <= LONGEST_TEXT
 
 
 def medications(resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
@@ -129,9 +141,10 @@ def _words(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[str, ...]
     return tuple(found)
 
 
-@lru_cache(maxsize=8192)
-def _known(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Terminology) -> Medicine:
-    """A medicine by its code."""
+@lru_cache(maxsize=TEXTS)
+def _known(system: str, code: str, words: tuple[str, ...], terminology: Terminology) -> Medicine:
+    """A medicine by its code, which the value sets know."""
+    coded = terminology.find(system, code)
     ingredients = _ingredients((each.concept.name for each in coded if each.concept.kind == "drug"), terminology)
     named = " | ".join((coded[0].display, *words))
     if ingredients == ("cyanocobalamin",) and not _CYANOCOBALAMIN.search(named):
@@ -159,7 +172,7 @@ def _form_named(words: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=TEXTS)
 def _by_words(words: tuple[str, ...], terminology: Terminology) -> Medicine:
     """A medicine by its words; none that we know when they name nothing."""
     named = " | ".join(words)
