@@ -21,6 +21,7 @@ from cards.terminology import Terminology
 
 CARDS = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
+Selection = Literal["any", "at-most-one"]
 Mark = Literal["read", "second-hand", "lead", "unverified", "project choice", "founding document"]
 # Marks that a card may show a clinician as its source (clinical rules, table of marks).
 CITABLE: frozenset[Mark] = frozenset({"read", "second-hand", "founding document"})
@@ -97,6 +98,7 @@ class Change(_Strict):
     dose: Literal["usual"] | None = None
     route: Literal["intramuscular", "subcutaneous"] | None = None
     end: Literal["none"] | None = None
+    status: Literal["active"] | None = None
 
     @model_validator(mode="after")
     def _one_change(self) -> Change:
@@ -162,12 +164,16 @@ class CardSpec(_Strict):
     recommended: str
     guidance_differs: str | None = None
     suggestions: tuple[SuggestionSpec, ...] = ()
-    selection: Literal["any", "at-most-one"] = "at-most-one"
+    selection: Selection | dict[str, Selection] = "at-most-one"
     override_reasons: tuple[str, ...]
 
     def summary_of(self, variant: str) -> str:
         """The summary template of a variant."""
         return self.summary if isinstance(self.summary, str) else self.summary[variant]
+
+    def selection_of(self, variant: str) -> Selection:
+        """How many buttons of a variant's card may be chosen."""
+        return self.selection if isinstance(self.selection, str) else self.selection[variant]
 
 
 class Review(_Strict):
@@ -200,6 +206,8 @@ class Definition(_Strict):
     def _hangs_together(self) -> Definition:
         if isinstance(self.card.summary, dict) and set(self.card.summary) != set(self.levels):
             raise ValueError("card.summary and levels name different variants")
+        if isinstance(self.card.selection, dict) and set(self.card.selection) != set(self.levels):
+            raise ValueError("card.selection and levels name different variants")
         per_profile: dict[str, Mapping[Profile, object]] = {"cites": self.cites}
         per_profile |= {f"levels.{name}": each for name, each in self.levels.items() if isinstance(each, dict)}
         for name, values in per_profile.items():

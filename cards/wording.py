@@ -157,7 +157,7 @@ class Wording:
             detail="\n\n".join(parts),
             sources=rule.sources,
             suggestions=suggestions,
-            selection=rule.folder.definition.card.selection,
+            selection=rule.folder.definition.card.selection_of(variant),
             override_reasons=rule.override_reasons,
         )
 

@@ -182,6 +182,8 @@ class Writer:
     # --- updates -----------------------------------------------------------------------------------------------
 
     def _changed(self, resource: dict[str, Any], change: Change, today: date) -> dict[str, Any]:
+        if change.status:
+            return _active(resource)
         instructions = resource.get("dosageInstruction")
         if not isinstance(instructions, list) or not instructions:
             raise CannotWrite
@@ -292,6 +294,14 @@ def _repeat(step: Step) -> dict[str, Any]:
             "code": step.lasts_unit,
         }
     return repeat
+
+
+def _active(resource: dict[str, Any]) -> dict[str, Any]:
+    """The order as one that goes on: active, and without the reason for which it was to stop."""
+    kept = {name: value for name, value in resource.items() if name not in ("statusReason", "reasonEnded", "dateEnded")}
+    if kept.get("doNotPerform") is True:
+        raise CannotWrite
+    return {**kept, "status": "active"}
 
 
 def _with_start(resource: dict[str, Any], day: date) -> dict[str, Any]:
