@@ -115,7 +115,7 @@ class Responder:
             return {"cards": []}
         _demand_required_keys(found.evaluation, service.hook, found.received)
         cards = self.cards(service, call, found, today)
-        report = _report(found.evaluation, found.record.unrecognised_codes)
+        report = _report(found.evaluation, len(found.record.unknown_drugs))
         return {"cards": cards, "extension": {EVALUATION_EXTENSION: report}}
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:

@@ -26,6 +26,7 @@ from cards.record import (
     Source,
     SourceState,
     Supplied,
+    UnknownDrug,
     Unreadable,
 )
 from cards.terminology import Terminology
@@ -79,7 +80,7 @@ class Drafts:
     orders: tuple[Order, ...] = ()
     resources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     r4: bool = True
-    unrecognised_codes: int = 0
+    unknown_drugs: tuple[UnknownDrug, ...] = ()
 
 
 class Reader:
@@ -120,7 +121,7 @@ class Reader:
                 orders.append(order)
                 originals[reference] = resource
                 r4 = r4 and _is_r4(resource)
-        return Drafts(tuple(orders), originals, r4, products.unrecognised)
+        return Drafts(tuple(orders), originals, r4, products.unknown)
 
     def record(
         self,
@@ -161,7 +162,7 @@ class Reader:
                     elif fact is not None:
                         facts.setdefault(type(fact), []).append(fact)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
-        return _assemble(drafts, facts, states, drafts.unrecognised_codes + products.unrecognised)
+        return _assemble(drafts, facts, states, products.unknown)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.
@@ -198,7 +199,10 @@ def _readers(
 
 
 def _assemble(
-    drafts: Drafts, facts: Mapping[type, list[Fact]], states: Mapping[Source, SourceState], unrecognised: int
+    drafts: Drafts,
+    facts: Mapping[type, list[Fact]],
+    states: Mapping[Source, SourceState],
+    unknown: tuple[UnknownDrug, ...],
 ) -> PatientRecord:
     doses: list[Dose] = facts.get(Dose, [])
     counted = tuple(dose for dose in doses if dose.amount or dose.source is not Source.DOSES)
@@ -218,7 +222,7 @@ def _assemble(
         family=_all(facts, Relative),
         planned=_all(facts, Planned),
         sources=states,
-        unrecognised_codes=unrecognised,
+        unknown_drugs=tuple(dict.fromkeys((*drafts.unknown_drugs, *unknown))),
     )
 
 
