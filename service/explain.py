@@ -55,7 +55,7 @@ class DataSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownDrug:
+class UnknownCode:
     """A drug code that no value set knows, and what the words beside it were read as; empty without words."""
 
     system: str
@@ -89,14 +89,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RuleExplained:
-    """One rule: when it speaks, in the words that its reviewer signs, and what became of it here.
+    """One rule, and what became of it here.
 
+    `conditions`: when it speaks, in the words that its reviewer signs, `WHEN …`, `AND …`, `THEN …`; once for each
+    situation. `findings`: one for each draft that triggered it, or one for the patient.
     `not_available`: data that it would have liked and did not have; `merged_into`: the topic that speaks in its place.
     """
 
     topic: str
     title: str
-    conditions: tuple[str, ...]
+    conditions: tuple[tuple[str, ...], ...]
     verdict: Verdict
     level: str | None = None
     findings: tuple[Finding, ...] = ()
@@ -127,7 +129,7 @@ class Explanation:
     drafts: tuple[DraftSeen, ...]
     data: tuple[DataSeen, ...]
     facts: tuple[Fact, ...]
-    unknown_drugs: tuple[UnknownDrug, ...]
+    unknown_drugs: tuple[UnknownCode, ...]
     judgements: tuple[Fact, ...]
     rules: tuple[RuleExplained, ...]
     cards: tuple[CardSeen, ...]
@@ -168,7 +170,7 @@ class _Explainer:
             data=tuple(self._data(source) for source in Source if source in self._found.received),
             facts=tuple(self._words.facts(record, self._today, patient_read=Source.PATIENT in self._found.received)),
             unknown_drugs=tuple(
-                UnknownDrug(each.system, each.code, ", ".join(map(self._words.title, each.read_as)))
+                UnknownCode(each.system, each.code, ", ".join(map(self._words.title, each.read_as)))
                 for each in record.unknown_drugs
             ),
             judgements=tuple(self._judgements(record)) if self._found.rules else (),
@@ -204,7 +206,8 @@ class _Explainer:
     def _judgements(self, record: PatientRecord) -> Iterator[Fact]:
         limits, read = self._service.rules[0].limits, self._found.received
         if Source.LABS in read:
-            yield Fact("B12 status", self._as_far_as_known(self._b12_status(limits), Source.LABS))
+            status = self._as_far_as_known(self._b12_status(limits), Source.LABS)
+            yield Fact("B12 status", "no result that can be relied on" if status == _NONE else status)
         if Source.PROBLEMS in read:
             begun = anchor(record, limits, self._today)
             cause = irreversible_cause(record, limits)
@@ -241,7 +244,7 @@ class _Explainer:
         asked = [source for source in sources if source in self._found.received]
         if words is None and not all(map(self._found.record.known, asked)):
             return "not known"
-        return words or "none"
+        return words or _NONE
 
     def _b12_status(self, limits: Limits) -> str | None:
         status = b12_status(self._found.record, limits)
@@ -292,11 +295,7 @@ class _Explainer:
             return Finding(draft, Verdict.EXCLUDED, outcome.why)
         if lack := what_lacks(rule, outcome, self._service.hook, record, self._today):
             return Finding(draft, Verdict.NOT_EVALUATED, f"{_data_in_words(lack.data)}: {_reason(lack.reason)}")
-        return Finding(draft, Verdict.NOTHING_FOUND, self._looked_at(rule))
-
-    def _looked_at(self, rule: Rule) -> str:
-        known = [SOURCE_NAMES[each] for each in Source if each in rule.sources and self._found.record.known(each)]
-        return f"nothing that calls for a card in {', '.join(known)}" if known else "nothing that calls for a card"
+        return Finding(draft, Verdict.NOTHING_FOUND, "nothing on record fits")
 
     def _alert(self, rule: Rule, alert: Alert, draft: int | None, cards: Sequence[Mapping[str, Any]]) -> Finding:
         facts = tuple(self._words.alert_facts(alert.facts.items()))
@@ -320,9 +319,11 @@ class _Explainer:
         evidence = {**self._library.shared.evidence, **self._library.folders[rule.topic].definition.evidence}
         own = value != threshold.in_profile(rule.limits.profile)
         said = ("yes" if value else "no") if threshold.unit == "yes/no" else f"{value:f} {threshold.unit}"
+        said = said.removesuffix(" 1")  # the unit of a ratio
         return Limit(name, threshold.means, said, own, evidence[cite].title if cite and not own else None)
 
 
+_NONE = "none"
 _STATES = {
     Supplied.SUPPLIED: "supplied",
     Supplied.NONE_FOUND: "nothing found",
@@ -336,15 +337,21 @@ def _is(raised: Raised, rule: Rule, alert: Alert) -> bool:
     return raised.rule is rule and raised.alert == alert
 
 
-def _conditions(rule: Rule) -> tuple[str, ...]:
-    """The lines of the rule's criteria: `WHEN …`, `AND …`, `THEN …`."""
-    lines: list[str] = []
-    for line in (getdoc(getmodule(rule.criteria)) or "").splitlines():
-        if line.startswith(("WHEN", "AND", "OR", "THEN")):
-            lines.append(" ".join(line.split()))
-        elif line.strip() and lines:
-            lines[-1] += f" {line.strip()}"
-    return tuple(lines)
+def _conditions(rule: Rule) -> tuple[tuple[str, ...], ...]:
+    """What the criteria say of themselves."""
+    said = getdoc(getmodule(rule.criteria)) or ""
+    return tuple(_clauses(situation) for situation in said.split("\n\n") if situation.startswith("WHEN"))
+
+
+def _clauses(situation: str) -> tuple[str, ...]:
+    clauses: list[str] = []
+    for line in situation.splitlines():
+        words = " ".join(line.split())
+        if line.startswith(" "):
+            clauses[-1] += f" {words}"
+        else:
+            clauses.append(words)
+    return tuple(clauses)
 
 
 def _data_in_words(data: Sequence[str]) -> str:

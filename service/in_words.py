@@ -118,7 +118,7 @@ class InWords:
             elif value not in (None, False, "", ()):
                 yield self._alert_fact(name, value)
         if true:
-            yield Fact("and", ", ".join(true))
+            yield Fact("holds", ", ".join(true))
 
     def _alert_fact(self, name: str, value: object) -> Fact:
         words, last = name.replace("_", " "), name.rpartition("_")[2]
@@ -167,7 +167,7 @@ class InWords:
         return f"{title}{said}{'' if concept.specific else ' (its code says other things too)'}"
 
     def _problem(self, problem: Problem) -> str:
-        parts = [self._concepts(problem.concepts), "present" if problem.present else "not present"]
+        parts = [self._concepts(problem.concepts), "present" if problem.present else "no longer present"]
         if not problem.certain:
             parts.append("not certain")
         if problem.by_text:

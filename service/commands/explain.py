@@ -9,7 +9,7 @@ from typing import Any
 
 from cards.library import Library
 from service.endpoints.hooks import envelope, hook_call
-from service.explain import DataSeen, Explanation, Finding, RuleExplained, UnknownDrug, Verdict
+from service.explain import DataSeen, Explanation, Finding, Limit, RuleExplained, UnknownCode, Verdict
 from service.explain import explain as explanation_of
 from service.in_words import Fact
 from service.respond import Responder
@@ -44,7 +44,7 @@ def _lines(told: Explanation) -> Iterator[str]:
     yield from _section("Answer", _answer(told))
     if told.hook != "patient-view":
         yield from _section("Drafts", _drafts(told))
-    yield from _section("Data that the rules asked for", map(_data, told.data))
+    yield from _section("Data that the rules asked for", _all_data(told.data))
     yield from _section("What was read of the patient", map(_fact, told.facts))
     yield from _section("Drug codes that are in no value set", map(_unknown, told.unknown_drugs))
     yield from _section("What follows from it", map(_fact, told.judgements))
@@ -64,7 +64,9 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield title
     for line in written:
         own = line[: len(line) - len(line.lstrip())] + _INDENT
-        yield from wrap(line.lstrip(), _WIDTH, initial_indent=own, subsequent_indent=own + _INDENT)
+        yield from wrap(
+            line.lstrip(), _WIDTH, initial_indent=own, subsequent_indent=own + _INDENT, break_on_hyphens=False
+        )
 
 
 def _answer(told: Explanation) -> Iterator[str]:
@@ -86,6 +88,17 @@ def _drafts(told: Explanation) -> Iterator[str]:
         yield "none of a medicine or laboratory test for this patient"
 
 
+def _all_data(data: Iterable[DataSeen]) -> Iterator[str]:
+    """One line for each key that brought something, and one for all of like want."""
+    bare: dict[str, list[str]] = {}
+    for each in data:
+        if each.resources or each.unreadable:
+            yield _data(each)
+        else:
+            bare.setdefault(each.state, []).append(each.key)
+    yield from (f"{', '.join(keys)}: {state}" for state, keys in bare.items())
+
+
 def _data(data: DataSeen) -> str:
     parts = [f"{data.key} ({data.title}): {data.state}"]
     if data.resources:
@@ -100,7 +113,7 @@ def _fact(fact: Fact) -> str:
     return f"{fact.kind}: {fact.words}"
 
 
-def _unknown(drug: UnknownDrug) -> str:
+def _unknown(drug: UnknownCode) -> str:
     read = f"read as {drug.read_as} by its words" if drug.read_as else "without words: what it is cannot be told"
     return f"{drug.system}|{drug.code}: {read}" if drug.system else f"{drug.code}, of no code system: {read}"
 
@@ -115,10 +128,18 @@ def _rule(rule: RuleExplained) -> Iterator[str]:
     if rule.not_available:
         yield f"{_INDENT}not available: {', '.join(rule.not_available)}"
     if rule.verdict in (Verdict.SPEAKS, Verdict.NOTHING_FOUND):
-        yield f"{_INDENT}speaks {'; '.join(rule.conditions)}"
-        for limit in rule.limits:
-            by = ", set by this site" if limit.set_by_site else f" [{limit.source}]" if limit.source else ""
-            yield f"{_INDENT}limit: {limit.means}: {limit.value}{by}"
+        yield f"{_INDENT}It speaks"
+        for situation in rule.conditions:
+            yield from (f"{_INDENT * 2}{clause}" for clause in situation if not clause.startswith("THEN"))
+        if rule.limits:
+            sourced = rule.verdict is Verdict.SPEAKS
+            yield f"{_INDENT}Limits: {'; '.join(_limit(limit, sourced) for limit in rule.limits)}"
+
+
+def _limit(limit: Limit, sourced: bool) -> str:
+    """A threshold with its value and, when it is wanted, where that comes from; a site's own value is always told."""
+    source = "set by this site" if limit.set_by_site else limit.source or "service setting"
+    return f"{limit.means}: {limit.value}{f' [{source}]' if sourced or limit.set_by_site else ''}"
 
 
 def _speaks(_: RuleExplained, finding: Finding, where: str) -> Iterator[str]:
