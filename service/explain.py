@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from inspect import getdoc, getmodule
-from typing import Any
 
 from cards.cover import cover, expected_plan
 from cards.due_date import standing
@@ -18,7 +17,7 @@ from cards.rule import Alert, Excluded, Limits, Raised, Rule, what_lacks
 from cards.status import anchor, b12_status, documented_deficiency, irreversible_cause
 from cards.wording import REASONS, SOURCE_NAMES
 from service.in_words import Fact, InWords, when
-from service.respond import Examination, HookCall, PrefetchIncomplete, Responder, Service
+from service.respond import NOTHING_TO_SAY, Answer, Examination, HookCall, PrefetchIncomplete, Responder, Service
 
 
 class Verdict(StrEnum):
@@ -76,7 +75,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one draft under a rule (`draft` None: of the patient), with the reason in plain words."""
+    """What became of one draft under a rule (`draft` None: of the patient), with the reason in plain words.
+
+    `shown`: False for a card that is not shown, because the rule is silent for this client.
+    """
 
     draft: int | None
     verdict: Verdict
@@ -85,6 +87,7 @@ class Finding:
     level: str | None = None
     summary: str | None = None
     offers: tuple[str, ...] = ()
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,34 +137,37 @@ class Explanation:
     rules: tuple[RuleExplained, ...]
     cards: tuple[CardSeen, ...]
     missing_keys: tuple[str, ...] = ()
+    no_cards_because: str | None = None
 
 
-def explain(responder: Responder, service: Service, call: HookCall, library: Library, today: date) -> Explanation:
-    """What `call` comes to: asked of the same rules, in the same way, as the answer that the EHR gets."""
+async def explain(responder: Responder, service: Service, call: HookCall, library: Library, today: date) -> Explanation:
+    """What `call` comes to by its prefetch: the same rules, asked in the same way as for the answer."""
     missing: tuple[str, ...] = ()
-    cards: Sequence[Mapping[str, Any]] = ()
+    answer = NOTHING_TO_SAY
     try:
-        cards = responder.respond(service, call, today)["cards"]
+        answer = await responder.respond(service, call, today)
     except PrefetchIncomplete as incomplete:
         missing = incomplete.keys
     found = responder.examine(service, call, today)
-    return _Explainer(service, library, found, today).explanation(cards, missing)
+    return _Explainer(service, library, found, answer, today).explanation(missing)
 
 
 class _Explainer:
     """Explains one examination."""
 
-    def __init__(self, service: Service, library: Library, found: Examination, today: date) -> None:
+    def __init__(self, service: Service, library: Library, found: Examination, answer: Answer, today: date) -> None:
         self._service = service
         self._library = library
         self._found = found
+        self._answer = answer
         self._today = today
         self._words = InWords(library.terminology)
         self._numbers = {order.reference: number for number, order in enumerate(found.drafts.orders, start=1)}
 
-    def explanation(self, cards: Sequence[Mapping[str, Any]], missing: tuple[str, ...]) -> Explanation:
-        """The whole; `cards` are those that the EHR gets."""
+    def explanation(self, missing: tuple[str, ...]) -> Explanation:
+        """The whole; `missing` are the keys without which the call is refused."""
         record = self._found.record
+        unheard = self._found.rules and self._answer.evaluation is None and not missing
         return Explanation(
             hook=self._service.hook.value,
             profile=self._service.rules[0].limits.profile,
@@ -174,11 +180,13 @@ class _Explainer:
                 for each in record.unknown_drugs
             ),
             judgements=tuple(self._judgements(record)) if self._found.rules else (),
-            rules=tuple(self._rule(rule, cards) for rule in self._service.rules),
+            rules=tuple(map(self._rule, self._service.rules)),
             cards=tuple(
-                CardSeen(card["indicator"], card["source"]["topic"]["code"], card["summary"]) for card in cards
+                CardSeen(card["indicator"], card["source"]["topic"]["code"], card["summary"])
+                for card in self._answer.body()["cards"]
             ),
             missing_keys=missing,
+            no_cards_because="the reader is the patient or a relative; cards are for clinicians" if unheard else None,
         )
 
     def _draft(self, order: Order) -> DraftSeen:
@@ -258,12 +266,12 @@ class _Explainer:
 
     # --- rule by rule ----------------------------------------------------------------------------------------------
 
-    def _rule(self, rule: Rule, cards: Sequence[Mapping[str, Any]]) -> RuleExplained:
+    def _rule(self, rule: Rule) -> RuleExplained:
         definition = self._library.folders[rule.topic].definition
         conditions = _conditions(rule)
         if rule not in self._found.rules:
             return RuleExplained(rule.topic, definition.title, conditions, Verdict.NOT_ABOUT_THESE)
-        findings = tuple(self._finding(rule, order, cards) for order in self._orders(rule))
+        findings = tuple(self._finding(rule, order) for order in self._orders(rule))
         verdict = min((each.verdict for each in findings), key=list(Verdict).index)
         raised = [each for each in self._found.evaluation.raised if each.rule is rule]
         return RuleExplained(
@@ -285,33 +293,32 @@ class _Explainer:
         drafts = self._found.record.drafts
         return [order for order in drafts if order.selected and rule.triggered_by(order, rule.limits)]
 
-    def _finding(self, rule: Rule, order: Order | None, cards: Sequence[Mapping[str, Any]]) -> Finding:
+    def _finding(self, rule: Rule, order: Order | None) -> Finding:
         record = self._found.record
         draft = self._numbers[order.reference] if order else None
         outcome = rule.criteria(order, record, rule.limits, self._today)
         if isinstance(outcome, Alert):
-            return self._alert(rule, outcome, draft, cards)
+            return self._alert(rule, outcome, draft)
         if isinstance(outcome, Excluded):
             return Finding(draft, Verdict.EXCLUDED, outcome.why)
         if lack := what_lacks(rule, outcome, self._service.hook, record, self._today):
             return Finding(draft, Verdict.NOT_EVALUATED, f"{_data_in_words(lack.data)}: {_reason(lack.reason)}")
         return Finding(draft, Verdict.NOTHING_FOUND, "nothing on record fits")
 
-    def _alert(self, rule: Rule, alert: Alert, draft: int | None, cards: Sequence[Mapping[str, Any]]) -> Finding:
+    def _alert(self, rule: Rule, alert: Alert, draft: int | None) -> Finding:
         facts = tuple(self._words.alert_facts(alert.facts.items()))
         why = alert.variant.replace("_", " ")
         level = rule.levels[alert.variant].value
-        place = next((at for at, each in enumerate(self._found.evaluation.raised) if _is(each, rule, alert)), None)
-        if place is None:
-            return Finding(draft, Verdict.MERGED, why, facts, level)
-        if place >= len(cards):
-            return Finding(draft, Verdict.SPEAKS, why, facts, level)
-        card = cards[place]
+        if not any(_is(each, rule, alert) for each in self._found.evaluation.raised):
+            return Finding(draft, Verdict.MERGED, why, facts, level, shown=False)
+        spoken = next((each for each in self._answer.spoken if _is(each.raised, rule, alert)), None)
+        if spoken is None:
+            return Finding(draft, Verdict.SPEAKS, why, facts, level, shown=False)
         offers = tuple(
             f"{each['label']}{' (recommended)' if each.get('isRecommended') else ''}"
-            for each in card.get("suggestions", ())
+            for each in spoken.card.get("suggestions", ())
         )
-        return Finding(draft, Verdict.SPEAKS, why, facts, level, card["summary"], offers)
+        return Finding(draft, Verdict.SPEAKS, why, facts, level, spoken.card["summary"], offers, not spoken.silent)
 
     def _limit(self, rule: Rule, name: str, threshold: Threshold) -> Limit:
         value = rule.limits[name]

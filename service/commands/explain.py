@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from textwrap import wrap
@@ -36,7 +37,8 @@ def explain(document: dict[str, Any], responder: Responder, library: Library, to
         known = ", ".join(each.hook for each in responder.services.values())
         return f"No service listens to this hook; there are {known}.\n"
     call = hook_call(service, request)
-    return "\n".join(_lines(explanation_of(responder, service, call, library, today))) + "\n"
+    told = asyncio.run(explanation_of(responder, service, call, library, today))
+    return "\n".join(_lines(told)) + "\n"
 
 
 def _lines(told: Explanation) -> Iterator[str]:
@@ -76,7 +78,7 @@ def _answer(told: Explanation) -> Iterator[str]:
     for card in told.cards:
         yield f"{card.indicator.upper()} {card.topic}: {card.summary}"
     if not told.cards:
-        yield "no cards"
+        yield f"no cards{f': {told.no_cards_because}' if told.no_cards_because else ''}"
 
 
 def _drafts(told: Explanation) -> Iterator[str]:
@@ -144,6 +146,8 @@ def _limit(limit: Limit, sourced: bool) -> str:
 
 def _speaks(_: RuleExplained, finding: Finding, where: str) -> Iterator[str]:
     yield f"{where}{finding.summary or finding.why}"
+    if not finding.shown:
+        yield f"{_INDENT}not shown to this client"
     yield from (f"{_INDENT}{_fact(fact)}" for fact in (Fact("situation", finding.why), *finding.facts))
     yield from (f"{_INDENT}offers: {offer}" for offer in finding.offers)
 

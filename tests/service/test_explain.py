@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 from functools import cache
 from typing import Any
 
+import anyio
 import pytest
 
 from cards.library import load
 from cards.rule import Profile
 from cards.vignettes import Vignette, all_files
 from cards.wording import REASONS
+from service.clients.client import open_client
 from service.commands.explain import explain as as_text
 from service.endpoints.hooks import envelope, hook_call
 from service.explain import Explanation, RuleExplained, UnknownCode, Verdict, explain
@@ -26,6 +29,8 @@ FOLIC_ACID = {"drug": "folic acid", "dose": "5 mg", "route": "oral", "every": "1
 EVERY_3_MONTHS = {"drug": "hydroxocobalamin", "dose": "1 mg", "route": "IM", "every": "3 mo"}
 PERNICIOUS = {"is": "pernicious_anemia", "meaning": "autoimmune", "day": "2026-10-01"}
 NEUROPATHY = {"is": "peripheral_neuropathy", "day": "2026-10-10"}
+
+DEFICIENT = {"of": "b12_total_serum", "result": "96 ng/L", "day": "2026-10-01"}
 
 
 @cache
@@ -42,11 +47,11 @@ def request(**patient: Any) -> dict[str, Any]:
     return ehr.request(vignette, TODAY, LIBRARY.terminology)
 
 
-def explained(document: dict[str, Any], today: date = TODAY, profile: Profile = "uk") -> Explanation:
+def explained(document: dict[str, Any], today: date = TODAY, asked: Responder | None = None) -> Explanation:
     """The explanation of a call."""
-    asked = responder(profile)
+    asked = asked or responder()
     service = asked.services[f"b12-{document['hook']}"]
-    return explain(asked, service, hook_call(service, envelope(document)), LIBRARY, today)
+    return anyio.run(explain, asked, service, hook_call(service, envelope(document)), LIBRARY, today)
 
 
 def rule(told: Explanation, topic: str) -> RuleExplained:
@@ -124,7 +129,7 @@ def test_what_follows_from_the_facts_is_told() -> None:
     told = explained(
         request(
             problems=[PERNICIOUS, NEUROPATHY],
-            labs=[{"of": "b12_total_serum", "result": "96 ng/L", "day": "2026-10-01"}],
+            labs=[DEFICIENT],
         )
     )
 
@@ -154,6 +159,27 @@ def test_drug_codes_that_are_in_no_value_set_are_listed() -> None:
     assert f"{RXNORM}|999999999: read as folic acid by its words" in as_text(document, responder(), LIBRARY, TODAY)
 
 
+def test_a_card_that_is_not_shown_to_this_client_says_so() -> None:
+    silent = dataclasses.replace(open_client(Settings()), rules={"folate-before-b12": "silent"})
+
+    told = explained(request(problems=[PERNICIOUS]), asked=Responder(LIBRARY, silent))
+
+    (finding,) = rule(told, "folate-before-b12").findings
+    assert (finding.verdict, finding.shown) == (Verdict.SPEAKS, False)
+    assert told.cards == ()
+
+
+def test_why_a_patient_gets_no_card_is_told() -> None:
+    document = request(hook="patient-view", orders=[], labs=[DEFICIENT])
+    document["context"]["userId"] = f"Patient/{ehr.PATIENT}"
+
+    told = explained(document)
+
+    assert told.cards == ()
+    assert told.no_cards_because == "the reader is the patient or a relative; cards are for clinicians"
+    assert rule(told, "untreated-deficiency").verdict is Verdict.SPEAKS
+
+
 def test_no_identifier_name_or_birth_date_is_told() -> None:
     document = request(problems=[PERNICIOUS])
     document["prefetch"]["patient"] |= {"name": [{"family": "Marker"}], "birthDate": "1958-04-12"}
@@ -172,7 +198,7 @@ def test_every_example_patient_is_explained_as_it_is_answered(topic: str) -> Non
     file = all_files()[topic]
     for vignette in file.vignettes[::4]:
         document = ehr.request(vignette, file.today, LIBRARY.terminology)
-        told = explained(document, file.today, vignette.profile)
+        told = explained(document, file.today, responder(vignette.profile))
 
         speaking = [each.topic for each in told.rules if each.verdict is Verdict.SPEAKS]
         assert {card.topic for card in told.cards} - {"not-evaluated"} == set(speaking)
