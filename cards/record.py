@@ -462,12 +462,24 @@ class Patient:
     left: bool = False  # the practice's record of this patient is no longer active
 
 
+class UnknownDrug(NamedTuple):
+    """A drug code that no value set knows; `read_as`: the ingredients that the words beside it name.
+
+    Without ingredients, the code came without any words: what it stands for cannot be told. A code whose words name
+    a drug that no rule is about is none of these.
+    """
+
+    system: str
+    code: str
+    read_as: tuple[str, ...] = ()
+
+
 @fact(frozen=True, slots=True)
 class PatientRecord:
     """Everything the triggered rules may look at. `sources` says which parts are known; the rest is not known.
 
     `doses_without_amount`: injections recorded without a dose, which therefore do not count as given;
-    `unrecognised_codes`: drug codes that no value set knows; `remembered`: what `once_per_record` has worked out.
+    `unknown_drugs`: drug codes that no value set knows, each once; `remembered`: what `once_per_record` has worked out.
     """
 
     drafts: tuple[Order, ...] = ()
@@ -484,7 +496,7 @@ class PatientRecord:
     family: tuple[Relative, ...] = ()
     planned: tuple[Planned, ...] = ()
     sources: Mapping[Source, SourceState] = field(default_factory=dict)
-    unrecognised_codes: int = 0
+    unknown_drugs: tuple[UnknownDrug, ...] = ()
     remembered: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def state(self, source: Source) -> SourceState:

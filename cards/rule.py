@@ -272,7 +272,7 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
             orders = [order for order in record.drafts if order.selected and rule.triggered_by(order, rule.limits)]
         outcomes = [rule.criteria(order, record, rule.limits, today) for order in orders]
         alerts = [outcome for outcome in outcomes if isinstance(outcome, Alert)]
-        lacking = [lack for outcome in outcomes if (lack := _lacking(rule, outcome, hook, record, today))]
+        lacking = [lack for outcome in outcomes if (lack := what_lacks(rule, outcome, hook, record, today))]
         if alerts:
             unknown = _not_available(rule, record, today)
             ageless = Source.PATIENT in rule.sources and record.patient.born is None
@@ -318,8 +318,8 @@ def _order_of(raised: Raised) -> str | None:
     return raised.alert.about.reference if raised.alert.about else None
 
 
-def _lacking(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, today: date) -> NotEvaluated | None:
-    """What keeps this outcome from being an answer."""
+def what_lacks(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, today: date) -> NotEvaluated | None:
+    """What keeps this outcome from being an answer; None when it is one."""
     if isinstance(outcome, Unanswerable):
         return NotEvaluated(rule, outcome.data, outcome.reason)
     if outcome is not None:

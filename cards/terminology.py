@@ -82,6 +82,7 @@ class Terminology:
         concepts = _yaml(folder / "concepts.yaml")
         vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
+        self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
         self._codes: dict[tuple[str, str], tuple[Coded, ...]] = {}
         self._members: dict[tuple[str, str], list[str]] = {}
         for subfolder, kind in _KINDS.items():
@@ -110,6 +111,10 @@ class Terminology:
     def uri(self, system: str) -> str:
         """The canonical address of a code system, by its short name."""
         return self._systems[system][0]
+
+    def knows_system(self, address: str) -> bool:
+        """Whether the value sets have codes of the code system at this address."""
+        return address in self._known_addresses
 
     def codes_of(self, concept: str, system: str) -> tuple[str, ...]:
         """The codes of a concept in one code system (short name), in the order of its file."""

@@ -58,7 +58,7 @@ SOURCE_NAMES = {
     Source.APPOINTMENTS: "appointments",
     Source.CLAIMS: "claims",
 }
-_REASONS = {
+REASONS = {
     "missing": "not supplied",
     "failed": "could not be retrieved",
     "truncated": "incomplete",
@@ -73,6 +73,7 @@ _REASONS = {
     "timing-missing": "does not say how often",
     "timing-unread": "says how often in words that could not be read",
     "implausible-value": "has an impossible value",
+    "no-dose-recorded": "no injection of any kind is recorded",
 }
 
 
@@ -165,10 +166,10 @@ class Wording:
         """The one card that says which questions could not be answered, and for want of what."""
         questions = [self._library.folders[gap.rule.topic].definition.question for gap in gaps]
         lines = [
-            f"- {question}: {_listed_data(gap.data)} ({_REASONS.get(gap.reason, gap.reason)})"
+            f"- {question}: {_listed_data(gap.data)} ({REASONS.get(gap.reason, gap.reason)})"
             for question, gap in zip(questions, gaps, strict=True)
         ]
-        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {_REASONS.get(gaps[0].reason, gaps[0].reason)}."
+        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {REASONS.get(gaps[0].reason, gaps[0].reason)}."
         if len(gaps) > 1:
             summary = f"{len(gaps)} vitamin B12 checks could not be made: data were not available."
         detail = "**Why now** These questions are open:\n\n" + "\n".join(lines)

@@ -170,7 +170,7 @@ class Responder:
             spoken,
             not_evaluated_card(gaps, self._wording) if gaps else None,
             found.evaluation,
-            found.record.unrecognised_codes,
+            len(found.record.unknown_drugs),
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:

@@ -27,6 +27,7 @@ from cards.record import (
     Source,
     SourceState,
     Supplied,
+    UnknownDrug,
     Unreadable,
 )
 from cards.terminology import Terminology
@@ -80,7 +81,7 @@ class Drafts:
     orders: tuple[Order, ...] = ()
     resources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     r4: bool = True
-    unrecognised_codes: int = 0
+    unknown_drugs: tuple[UnknownDrug, ...] = ()
 
 
 class Reader:
@@ -121,7 +122,7 @@ class Reader:
                 orders.append(order)
                 originals[reference] = resource
                 r4 = r4 and _is_r4(resource)
-        return Drafts(tuple(orders), originals, r4, products.unrecognised)
+        return Drafts(tuple(orders), originals, r4, products.unknown)
 
     def record(
         self,
@@ -169,7 +170,7 @@ class Reader:
                     else:
                         facts.setdefault(type(each), []).append(each)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
-        return _assemble(drafts, facts, states, drafts.unrecognised_codes + products.unrecognised)
+        return _assemble(drafts, facts, states, products.unknown)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.
@@ -206,10 +207,14 @@ def _readers(
 
 
 def _assemble(
-    drafts: Drafts, facts: Mapping[type, list[Fact]], states: Mapping[Source, SourceState], unrecognised: int
+    drafts: Drafts,
+    facts: Mapping[type, list[Fact]],
+    states: Mapping[Source, SourceState],
+    unknown: tuple[UnknownDrug, ...],
 ) -> PatientRecord:
     doses: list[Dose] = facts.get(Dose, [])
-    counted, uncounted = [], []
+    counted: list[Dose] = []
+    uncounted: list[Dose] = []
     for dose in doses:
         (counted if dose.amount or dose.source is not Source.DOSES else uncounted).append(dose)
     patients: list[Patient] = facts.get(Patient, [])
@@ -228,7 +233,7 @@ def _assemble(
         family=_all(facts, Relative),
         planned=_all(facts, Planned),
         sources=states,
-        unrecognised_codes=unrecognised,
+        unknown_drugs=tuple(dict.fromkeys((*drafts.unknown_drugs, *unknown))),
     )
 
 
