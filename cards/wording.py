@@ -28,6 +28,7 @@ _AMERICAN = {
     "haematology": "hematology",
     "haemoglobin": "hemoglobin",
     "haemolysis": "hemolysis",
+    "haemophilia": "hemophilia",
     "hypokalaemia": "hypokalemia",
     "paraesthesiae": "paresthesias",
     "lymphoedema": "lymphedema",
@@ -38,6 +39,9 @@ _AMERICAN = {
     "full blood count": "complete blood count",
 }
 _BRITISH = re.compile("|".join(map(re.escape, _AMERICAN)), re.IGNORECASE)
+# Behind a number: British prescribers write micrograms out, American ones abbreviate.
+_MCG = re.compile(r"(?<=\d) mcg\b")
+_MICROGRAMS = re.compile(r"(?<=\d) micrograms?\b")
 
 SOURCE_NAMES = {
     Source.PATIENT: "age",
@@ -205,13 +209,13 @@ class Wording:
     def spelling(self, text: str) -> str:
         """The profile's spelling."""
         if self._profile == "uk":
-            return text
+            return _MCG.sub(" micrograms", text)
 
         def american(match: re.Match[str]) -> str:
             word = _AMERICAN[match.group().lower()]
             return _capitalised(word) if match.group()[0].isupper() else word
 
-        return _BRITISH.sub(american, text)
+        return _MICROGRAMS.sub(" mcg", _BRITISH.sub(american, text))
 
     def _compile(self, folder: RuleFolder) -> _Templates:
         definition = folder.definition
