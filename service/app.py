@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import date, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from service.endpoints import openapi
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
 from service.endpoints.hooks import Answers, Hooks
+from service.fhir.client import FhirClient
+from service.fhir.fallback import Fallback
 from service.respond import build
 from service.settings import Settings, from_environment
 
@@ -36,7 +38,8 @@ def create_app(
     `today` says which day it is (default: the day in the time zone of the settings); `responder` answers
     the hook calls (default: the rules of the library). Raises `cards.library.RuleError` for a malformed rule.
     """
-    responder = responder or build(settings)
+    fallback = Fallback(FhirClient(settings.max_body_bytes), settings.fhir_budget_ms)
+    responder = responder or build(settings, fallback)
     zone = settings.zone
     today = today or (lambda: datetime.now(zone).date())
     discovery = Discovery(responder.services.values(), settings.hooks_version)
@@ -50,7 +53,7 @@ def create_app(
         ],
         redirect_slashes=False,
         default=_Documented(openapi.document(responder.services.values())),
-        lifespan=_steady_memory,
+        lifespan=_lifespan(fallback),
     )
     return Edge(_Addresses(responder.services, hooks, router))
 
@@ -103,8 +106,20 @@ async def _refusal(_: Request, refused: HTTPException) -> Response:
     return JSONResponse(outcome, refused.status_code, refused.headers)
 
 
-@asynccontextmanager
-async def _steady_memory(_: object) -> AsyncIterator[None]:
+def _lifespan(fallback: Fallback) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """What holds for as long as the app runs."""
+
+    @asynccontextmanager
+    async def running(_: object) -> AsyncIterator[None]:
+        with _steady_memory():
+            yield
+        await fallback.close()
+
+    return running
+
+
+@contextmanager
+def _steady_memory() -> Iterator[None]:
     """Takes what start has built out of the collector's rounds for as long as the app runs."""
     before = gc.get_threshold()
     gc.collect()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from datetime import date
 from typing import Any
+
+from pydantic import SecretStr
 
 from cards.fact import fact
 from cards.library import Library, load
@@ -14,7 +17,9 @@ from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, t
 from cards.wording import Wording, worth_a_card
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
+from service.fhir.fallback import Fallback
 from service.fhir.reader import Drafts, Reader
+from service.fhir.references import with_medications
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
@@ -62,7 +67,13 @@ class HookCall:
     selections: Any = None
     prefetch: Mapping[str, Any] | None = None
     fhir_server: str | None = None
-    has_fhir_access: bool = False
+    # Lives as long as the call; it stands in no text, log or error.
+    fhir_token: SecretStr | None = field(default=None, repr=False)
+
+    @property
+    def has_fhir_access(self) -> bool:
+        """Whether the EHR gave leave to read from its FHIR server."""
+        return self.fhir_token is not None
 
 
 @fact(frozen=True, slots=True)
@@ -109,15 +120,6 @@ class Answer:
 
 
 NOTHING_TO_SAY = Answer()
-# Fetches what the EHR did not send: the keys that are still missing, failed or cut short come back completed.
-Complete = Callable[[HookCall, Mapping[Source, prefetch.Received]], Awaitable[Mapping[Source, prefetch.Received]]]
-
-
-async def as_received(
-    _call: HookCall, received: Mapping[Source, prefetch.Received]
-) -> Mapping[Source, prefetch.Received]:
-    """Completes nothing: prefetch alone is what is known."""
-    return received
 
 
 @fact(frozen=True, slots=True)
@@ -135,10 +137,15 @@ class Service:
 
 
 class Responder:
-    """Answers the hook calls of one client. Holds no state between calls."""
+    """Answers the hook calls of one client. Holds no state between calls.
 
-    def __init__(self, library: Library, client: Client) -> None:
+    `fallback` fetches what the client's EHR did not send; without it, prefetch alone is what is known.
+    """
+
+    def __init__(self, library: Library, client: Client, fallback: Fallback | None = None) -> None:
         self._library = library
+        self._fallback = fallback
+        self._access = client.fhir
         self._profile = client.profile
         self._reader = Reader(library.terminology, client.zone)
         self._wording = Wording(library, client.profile)
@@ -151,17 +158,23 @@ class Responder:
             service.id: service for hook in Hook if (service := _service(hook, rules, library, self._wording))
         }
 
-    async def respond(self, service: Service, call: HookCall, today: date, complete: Complete = as_received) -> Answer:
-        """The answer to one call; `complete` may fetch what the EHR did not send.
+    async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
+        """The answer to one call.
 
         Raises `PrefetchIncomplete` when every triggered rule lacks a required prefetch key.
         """
         if service.hook is Hook.PATIENT_VIEW and _is_patient(call.user_id):
             return NOTHING_TO_SAY
+        visit = self._fallback.visit(call, self._access) if self._fallback else None
+        drafts_named = await with_medications(call.draft_orders, call.prefetch, visit.medications if visit else None)
+        if drafts_named is not call.draft_orders:
+            call = replace(call, draft_orders=drafts_named)
         drafts, rules = self._triggered(service, call, today)
         if not rules:
             return NOTHING_TO_SAY
-        received = await complete(call, _received(call, rules))
+        received = _received(call, rules)
+        if visit:
+            received = await visit.completed(received, self._queries(call, rules))
         found = self._examined(service, call, drafts, rules, received, today)
         _demand_required_keys(found.evaluation, service.hook, received)
         spoken = self.spoken(call, found, today)
@@ -199,6 +212,12 @@ class Responder:
             )
             for raised in found.evaluation.raised
         )
+
+    def _queries(self, call: HookCall, rules: Sequence[Rule]) -> dict[Source, prefetch.Query]:
+        """What these rules would ask a FHIR server for, and no more."""
+        labs, terminology = _labs_read(rules), self._library.terminology
+        sources = {source for rule in rules for source in rule.sources}
+        return {source: prefetch.query(source, call.patient_id, labs, terminology) for source in sources}
 
     def _triggered(self, service: Service, call: HookCall, today: date) -> tuple[Drafts, tuple[Rule, ...]]:
         drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
@@ -239,9 +258,9 @@ class Responder:
         )
 
 
-def build(settings: Settings) -> Responder:
+def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
     """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
-    return Responder(load(), open_client(settings))
+    return Responder(load(), open_client(settings), fallback)
 
 
 def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:

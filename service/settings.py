@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cards.rule import Profile
@@ -59,6 +59,16 @@ class Settings(BaseSettings):
     )
     hooks_version: str = Field(
         default="2.0.1", pattern=r"^[0-9]+(\.[0-9]+){2}$", description="a version of CDS Hooks, such as 2.0.1"
+    )
+
+    fhir_budget_ms: int = Field(
+        default=350, ge=0, le=5_000, description="a whole number of milliseconds from 0 (never fetch) to 5000"
+    )
+    operator_token: SecretStr | None = Field(
+        default=None, min_length=16, description="a secret of at least 16 characters, which /metrics then asks for"
+    )
+    otlp_endpoint: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None, description="an http or https address of an OTLP collector, such as http://collector:4318"
     )
 
     @property

@@ -115,7 +115,7 @@ def hook_call(service: Service, request: CDSRequest) -> HookCall:
         selections=context.get("selections"),
         prefetch=request.prefetch,
         fhir_server=request.fhir_server or None,
-        has_fhir_access=authorization is not None and authorization.complete,
+        fhir_token=authorization.access_token if authorization is not None and authorization.complete else None,
     )
 
 

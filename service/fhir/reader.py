@@ -107,7 +107,7 @@ class Reader:
         for position, resource in enumerate(resources):
             if not isinstance(resource, dict) or str(resource.get("resourceType")) not in _ORDERS | _SERVICES:
                 continue
-            if not _is_of(patient_id, resource):
+            if not is_of(patient_id, resource):
                 continue
             reference = courses.reference_of(resource, position)
             selected = not chosen or reference in chosen
@@ -155,7 +155,7 @@ class Reader:
                     continue
                 subject = resource.get("subject")
                 is_own = isinstance(subject, dict) and subject.get("reference") == own
-                if not is_own and not _is_of(patient_id, resource):
+                if not is_own and not is_of(patient_id, resource):
                     continue
                 try:
                     found = read(resource)
@@ -271,7 +271,7 @@ def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]
     return found
 
 
-def _is_of(patient_id: str, resource: dict[str, Any]) -> bool:
+def is_of(patient_id: str, resource: dict[str, Any]) -> bool:
     """Whether a resource is about this patient; one without a subject, or with an identifier alone, is."""
     subject = resource.get("subject") or resource.get("patient")
     if not isinstance(subject, dict):
