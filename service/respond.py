@@ -148,14 +148,14 @@ class Responder:
         self._access = client.fhir
         self._profile = client.profile
         self._reader = Reader(library.terminology, client.zone)
-        self._wording = Wording(library, client.profile)
+        self.wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
         modes = {topic: client.mode_of(topic) for topic in library.folders}
         self._silent = frozenset(topic for topic, mode in modes.items() if mode == "silent")
-        self._never_supplied = frozenset(source.value for source in client.never_supplied)
+        self._never_supplied = client.never_supplied
         rules = [rule for rule in library.rules(client.profile, client.thresholds) if modes[rule.topic] != "off"]
         self.services: Mapping[str, Service] = {
-            service.id: service for hook in Hook if (service := _service(hook, rules, library, self._wording))
+            service.id: service for hook in Hook if (service := _service(hook, rules, library, self.wording))
         }
 
     async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
@@ -176,12 +176,12 @@ class Responder:
         if visit:
             received = await visit.completed(received, self._queries(call, rules))
         found = self._examined(service, call, drafts, rules, received, today)
-        _demand_required_keys(found.evaluation, service.hook, received)
+        self._demand_required_keys(found.evaluation, service.hook, received)
         spoken = self.spoken(call, found, today)
         gaps = self._open_questions(found.evaluation, service.hook)
         return Answer(
             spoken,
-            not_evaluated_card(gaps, self._wording) if gaps else None,
+            not_evaluated_card(gaps, self.wording) if gaps else None,
             found.evaluation,
             len(found.record.unknown_drugs),
         )
@@ -207,7 +207,7 @@ class Responder:
         return tuple(
             Spoken(
                 raised,
-                card(raised, self._wording, offers, self._writer, target),
+                card(raised, self.wording, offers, self._writer, target),
                 silent=raised.rule.topic in self._silent,
             )
             for raised in found.evaluation.raised
@@ -254,13 +254,52 @@ class Responder:
         return tuple(
             gap
             for gap in worth_a_card(evaluation.not_evaluated, hook)
-            if gap.rule.topic not in self._silent and not set(gap.data) <= self._never_supplied
+            if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
+
+    def _demand_required_keys(
+        self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]
+    ) -> None:
+        """Raises `PrefetchIncomplete` when no live rule can be answered for lack of data that this EHR could send.
+
+        A rule that nobody hears asks for nothing: its call must not fail for a clinician.
+        """
+        silent = self._silent
+        if any(each.rule.topic not in silent for each in evaluation.raised):
+            return
+        if any(topic not in silent for topic in evaluation.evaluated):
+            return
+        gaps = [gap for gap in evaluation.not_evaluated if gap.rule.topic not in silent]
+        missing = Supplied.MISSING.value
+        if any(gap.reason != missing for gap in gaps):
+            return
+        keys = {
+            need.source
+            for gap in gaps
+            for need in gap.rule.needed(hook)
+            if received[need.source].state is Supplied.MISSING
+            and not (need.instead and received[need.instead].state is not Supplied.MISSING)
+        } - self._never_supplied
+        if keys:
+            raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
 
 
 def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
     """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
     return Responder(load(), open_client(settings), fallback)
+
+
+def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, Service]:
+    """The services as discovery tells them to every client at once: what any of the responders offers or asks for."""
+    if len(responders) == 1:
+        return responders[0].services
+    told = {}
+    for hook in Hook:
+        services = [each for responder in responders for each in responder.services.values() if each.hook is hook]
+        rules = sorted((rule for service in services for rule in service.rules), key=lambda rule: rule.precedence)
+        if service := _service(hook, rules, library, responders[0].wording):
+            told[service.id] = service
+    return told
 
 
 def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
@@ -272,7 +311,7 @@ def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wordi
     if not own:
         return None
     title, description = _ABOUT[hook]
-    topics = ", ".join(library.folders[rule.topic].definition.title for rule in own)
+    topics = ", ".join(dict.fromkeys(library.folders[rule.topic].definition.title for rule in own))
     needs = sorted({need.source.value for rule in own for need in rule.needed(hook)})
     return Service(
         id=f"b12-{hook.value}",
@@ -307,22 +346,6 @@ def _labs_read(rules: Sequence[Rule]) -> frozenset[str]:
 def _is_patient(user_id: str | None) -> bool:
     """Whether the reader of the card would be the patient or a relative: the wording is for clinicians."""
     return bool(user_id) and str(user_id).startswith(("Patient/", "RelatedPerson/"))
-
-
-def _demand_required_keys(evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]) -> None:
-    if evaluation.raised or evaluation.evaluated:
-        return
-    missing = Supplied.MISSING.value
-    if any(gap.reason != missing for gap in evaluation.not_evaluated):
-        return
-    keys = {
-        need.source
-        for gap in evaluation.not_evaluated
-        for need in gap.rule.needed(hook)
-        if received[need.source].state is Supplied.MISSING
-        and not (need.instead and received[need.instead].state is not Supplied.MISSING)
-    }
-    raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
 
 
 def _in_chart(reference: str, drafts: Drafts, received: Mapping[Source, prefetch.Received]) -> dict[str, Any] | None:
