@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A labelled bar of one or more parts, longest values first or in any order; `note` stands after its total."""
+    """A labelled bar of one or more parts; `note` stands small after the label."""
 
     label: str
     parts: tuple[Part, ...]
@@ -130,8 +130,9 @@ def _svg(title: str, description: str, height: float, inner: Markup) -> Markup:
 
 def _bar(row: Bar, top: int, longest: float) -> Markup:
     at = 0.0
+    note = Markup('<tspan class="plot-small" dx="8">{}</tspan>').format(row.note) if row.note else ""
     drawn = [
-        Markup('<text x="0" y="{}">{}</text>').format(top + 14, row.label),
+        Markup('<text x="0" y="{}">{}{}</text>').format(top + 14, row.label, note),
         Markup('<rect class="plot-track" x="0" y="{}" width="{}%" height="{}" rx="2"></rect>').format(
             top + 20, _percent(_BARS_END_AT), _BAR
         ),
@@ -153,9 +154,10 @@ def _bar(row: Bar, top: int, longest: float) -> Markup:
             )
         at += width
     drawn.append(
-        Markup('<text class="plot-value" x="{}%" dx="8" y="{}">{}<tspan class="plot-small" dx="6">{}</tspan></text>')
-        .format(_percent(_BARS_END_AT), top + 31, number(row.total), row.note)
-    )  # fmt: skip
+        Markup('<text class="plot-value" x="{}%" dx="8" y="{}">{}</text>').format(
+            _percent(_BARS_END_AT), top + 31, number(row.total)
+        )
+    )
     return Markup().join(drawn)
 
 
