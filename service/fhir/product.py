@@ -37,14 +37,14 @@ class Products:
     """Finds the medicine of a resource.
 
     `beside`: the resources that came with it, searched for a Medication only when one is referred to.
-    `unrecognised` counts drug codings that no value set knows.
+    `unrecognised`: the codes, as `system|code`, of each drug that no value set knows by its code.
     """
 
     def __init__(self, terminology: Terminology, beside: Callable[[], Mapping[str, dict[str, Any]]]) -> None:
         self._terminology = terminology
         self._beside = beside
         self._bundled: Mapping[str, dict[str, Any]] | None = None
-        self.unrecognised = 0
+        self.unrecognised: list[tuple[str, ...]] = []
 
     def of(self, resource: dict[str, Any]) -> Medicine:
         """The medicine of a request, administration, statement or dispense of any FHIR version."""
@@ -89,16 +89,18 @@ class Products:
 
     def _by_code(self, concept: dict[str, Any], words: tuple[str, ...]) -> Medicine | None:
         codings = concept.get("coding")
-        coded = False
+        unknown: tuple[str, ...] = ()
         for coding in codings if isinstance(codings, list) else (codings,):
             if not isinstance(coding, dict):
                 continue
-            code = coding.get("code")
-            coded = coded or isinstance(code, str)
-            found = self._terminology.find(str(coding.get("system")), str(code))
+            system, code = str(coding.get("system")), coding.get("code")
+            found = self._terminology.find(system, str(code))
             if found and found[0].concept.kind == "drug":
                 return _known(found, words, self._terminology)
-        self.unrecognised += coded
+            if isinstance(code, str):
+                unknown = (*unknown, f"{system}|{code}")
+        if unknown:
+            self.unrecognised.append(unknown)
         return None
 
 
