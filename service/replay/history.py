@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -39,7 +40,13 @@ class Change(NamedTuple):
 
 def moment(value: Any, zone: ZoneInfo, *, end_of_day: bool = False) -> datetime | None:
     """The local time of a FHIR date or instant; a date without a time is the start of its (last) day, or its end."""
-    if isinstance(value, str) and len(value) > 10:
+    return _moment(value, zone, end_of_day) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _moment(value: str, zone: ZoneInfo, end_of_day: bool) -> datetime | None:
+    """Resources of one visit or sample share their time."""
+    if len(value) > 10:
         try:
             found = datetime.fromisoformat(value)
         except ValueError:
@@ -50,17 +57,20 @@ def moment(value: Any, zone: ZoneInfo, *, end_of_day: bool = False) -> datetime 
     return datetime.combine(day.latest, _END_OF_DAY if end_of_day else time.min) if day else None
 
 
-def versions(source: Source, resource: Resource, zone: ZoneInfo) -> Iterator[Version]:
+def versions(source: Source, resource: Resource, zone: ZoneInfo) -> list[Version]:
     """The states in which the chart held a resource, oldest first; none when it cannot be told since when."""
     known = _KNOWN[source](resource, zone)
     if known is None:
-        return
-    changes = [change for change in _CHANGES.get(source, _no_changes)(resource, zone, known) if change.at > known]
-    since = known
-    for at in sorted({change.at for change in changes if change.at < NEVER}):
-        yield Version(since, at, _before(resource, [change for change in changes if change.at > since]))
-        since = at
-    yield Version(since, NEVER, _before(resource, [change for change in changes if change.at > since]))
+        return []
+    changes_of = _CHANGES.get(source)
+    changes = [change for change in changes_of(resource, zone, known) if change.at > known] if changes_of else []
+    if not changes:
+        return [Version(known, NEVER, resource)]
+    starts = [known, *sorted({change.at for change in changes if change.at < NEVER})]
+    return [
+        Version(since, until, _before(resource, [change for change in changes if change.at > since]))
+        for since, until in zip(starts, [*starts[1:], NEVER], strict=True)
+    ]
 
 
 def visited(encounter: Resource, zone: ZoneInfo) -> datetime | None:
@@ -265,10 +275,6 @@ _CHANGES: dict[Source, _Changes] = {
     Source.TESTS: _test_changes,
     Source.APPOINTMENTS: _appointment_changes,
 }
-
-
-def _no_changes(_resource: Resource, _zone: ZoneInfo, _known: datetime) -> Iterable[Change]:
-    return ()
 
 
 def _before(resource: Resource, changes: list[Change]) -> Resource:
