@@ -1,0 +1,1 @@
+"""A pretend EHR, for trying the service without one."""
