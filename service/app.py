@@ -12,14 +12,18 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
+from cards.library import load
 from service.cds_hooks.outcome import operation_outcome
 from service.endpoints import openapi
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
 from service.endpoints.hooks import Answers, Hooks
+from service.endpoints.pages import RULES, HumanPages, RuleEndpoints, static_files, to_the_rules
+from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
+from service.rehearsal import Rehearsals
 from service.respond import build
 from service.settings import Settings, from_environment
 
@@ -37,13 +41,15 @@ def create_app(
     """
     responder = responder or build(settings)
     today = today or (lambda: datetime.now(settings.zone).date())
+    rehearsals = Rehearsals(settings) if settings.sandbox else None
     discovery = Discovery(responder.services.values(), settings.hooks_version)
     # Hook calls pass by FastAPI, whose own layers would cost as much as a small request.
     router = Router(
         [
-            Route("/cds-services/{id}", Hooks(responder, settings.max_body_bytes, today)),
+            Route("/cds-services/{id}", Hooks(responder, settings.max_body_bytes, today, rehearsals)),
             Route("/cds-services", discovery),
             Route("/cds-services/", discovery),
+            *_pages(settings, today, rehearsals),
         ],
         redirect_slashes=False,
         default=_Documented(openapi.document(responder.services.values())),
@@ -55,6 +61,17 @@ def create_app(
 def from_settings_in_environment() -> ASGIApp:
     """The app that a server process starts. Raises `service.settings.WrongSetting`."""
     return create_app(from_environment())
+
+
+def _pages(settings: Settings, today: Callable[[], date], rehearsals: Rehearsals | None) -> list[BaseRoute]:
+    """The human pages; without a sandbox they are those of the rules."""
+    pages = HumanPages([SANDBOX, RULES] if rehearsals else [RULES])
+    rules = RuleEndpoints(pages, load(), sandbox=rehearsals is not None)
+    if rehearsals is None:
+        front: list[BaseRoute] = [Route("/", to_the_rules)]
+    else:
+        front = SandboxEndpoints(pages, load(), settings, today, rehearsals).routes
+    return [*front, *rules.routes, static_files()]
 
 
 class _Documented(FastAPI):

@@ -93,8 +93,8 @@ class Responder:
     """Answers hook calls for one profile. Holds no state between calls."""
 
     def __init__(self, library: Library, settings: Settings) -> None:
+        self.profile = settings.profile
         self._library = library
-        self._profile = settings.profile
         self._reader = Reader(library.terminology, settings.zone)
         self._wording = Wording(library, settings.profile)
         self._writer = Writer(library, settings.profile)
@@ -138,7 +138,7 @@ class Responder:
             r4=found.drafts.r4,
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
-        offers = Offers(self._library, self._profile, found.record, today)
+        offers = Offers(self._library, self.profile, found.record, today)
         cards = [card(raised, self._wording, offers, self._writer, target) for raised in found.evaluation.raised]
         if gaps := worth_a_card(found.evaluation.not_evaluated, service.hook):
             cards.append(not_evaluated_card(gaps, self._wording))

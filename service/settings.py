@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None, description="an http or https address without query, such as https://b12.example.org"
     )
+    sandbox: bool = Field(default=True, description="on or off")
     thresholds: Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_json)] = Field(
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',

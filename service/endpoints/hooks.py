@@ -10,11 +10,13 @@ import orjson
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from service.cds_hooks.as_if import AS_IF
 from service.cds_hooks.outcome import IssueCode
 from service.cds_hooks.request import CDSRequest
 from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
 from service.endpoints.faults import FAULT_BODY, log_fault
+from service.rehearsal import Rehearsals, Scene, WrongScene
 from service.respond import HookCall, PrefetchIncomplete, Service
 
 _ALLOWED = "POST, OPTIONS"
@@ -46,10 +48,17 @@ class Answers(Protocol):
 class Hooks:
     """The endpoint of all services, as an ASGI app on a route with `id` in its path."""
 
-    def __init__(self, responder: Answers, max_body_bytes: int, today: Callable[[], date]) -> None:
+    def __init__(
+        self,
+        responder: Answers,
+        max_body_bytes: int,
+        today: Callable[[], date],
+        rehearsals: Rehearsals | None = None,
+    ) -> None:
         self._responder = responder
         self._max_body_bytes = max_body_bytes
         self._today = today
+        self._rehearsals = rehearsals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call, or says why not."""
@@ -72,8 +81,9 @@ class Hooks:
         document = body.json_object(raw)
         request = envelope(document)
         call = hook_call(service, request)
+        responder, today = self._scene(document)
         try:
-            return 200, orjson.dumps(self._responder.respond(service, call, self._today()))
+            return 200, orjson.dumps(responder.respond(responder.services[service.id], call, today))
         except PrefetchIncomplete as incomplete:
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
@@ -81,6 +91,22 @@ class Hooks:
                 raise Refused(400, "structure", "The body is nested too deep.") from None
             log_fault(fault, request.hook_instance)
             return 500, FAULT_BODY
+
+    def _scene(self, document: dict[str, Any]) -> tuple[Answers, date]:
+        """Who answers, and for which day: in the sandbox a request may ask for its own."""
+        extension = document.get("extension")
+        if self._rehearsals is None or not self._rehearsals.asked_for(extension):
+            return self._responder, self._today()
+        return scene(self._rehearsals, extension, self._today())
+
+
+def scene(rehearsals: Rehearsals, extension: Any, today: date) -> Scene:
+    """The scene that a request of the sandbox asks for. Raises `Refused` (400)."""
+    try:
+        return rehearsals.scene(extension, today)
+    except WrongScene as wrong:
+        place = f"extension.{AS_IF}"
+        raise Refused(400, "value", f"{place}: {wrong}.", place) from None
 
 
 def envelope(document: dict[str, Any]) -> CDSRequest:
