@@ -1,4 +1,4 @@
-"""What the sandbox starts from: every vignette as the call of an EHR, and calls of the official CDS Hooks Sandbox."""
+"""What the sandbox starts from: vignettes as the calls of an EHR, and calls of the official CDS Hooks Sandbox."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from importlib.resources import files
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
-from cards.library import Library
+from pydantic import BaseModel, ConfigDict
+
+from cards.library import Library, read_yaml
 from cards.rule import Profile
 from cards.vignettes import ExpectedCard, ExpectedGap, Vignette, VignetteFile, load
 from service.cds_hooks.as_if import AS_IF
 from service.demo import ehr
 
-OFFICIAL = "official"
-_OFFICIAL_FILE = "official_sandbox.json"
+START, OFFICIAL = "start", "official"
+_START_FILE = Path(__file__).with_name("start.yaml")
+_OFFICIAL_FILE = Path(__file__).with_name("official_sandbox.json")
 
 
 class NoSuchScenario(Exception):
@@ -43,11 +46,39 @@ class Scenario:
     topic: str
     today: date
     request: Mapping[str, Any]
-    expected: str = ""
+
+
+class _Patient(BaseModel):
+    """A patient of `start.yaml`; `level` and `topic` are those of the first card."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sex: str
+    level: str
+    topic: str
+    vignette: dict[str, Any]
+
+    @cached_property
+    def told(self) -> Vignette:
+        """The patient as a vignette, which leaves open what the card says."""
+        return Vignette.model_validate({**self.vignette, "expect": "no card"})
+
+    def summary(self, place: int) -> Summary:
+        """The patient in a list."""
+        return Summary(f"{START}/{place}", self.told.name, self.told.hook.value, self.level, self.told.profile)
+
+
+class _Patients(BaseModel):
+    """`start.yaml`."""
+
+    today: date
+    patients: tuple[_Patient, ...]
 
 
 def summaries(topic: str, library: Library) -> list[Summary]:
-    """The scenarios of a rule, or those of the official sandbox, in their order. Raises `NoSuchScenario`."""
+    """The scenarios of a rule, of `start` or of the `official` sandbox, in their order. Raises `NoSuchScenario`."""
+    if topic == START:
+        return [each.summary(place) for place, each in enumerate(_start().patients, start=1)]
     if topic == OFFICIAL:
         return [_official_summary(name) for name in _official()["calls"]]
     return [summary(topic, place, each) for place, each in enumerate(_file(topic, library).vignettes, start=1)]
@@ -66,23 +97,38 @@ def scenario(id: str, library: Library) -> Scenario:  # noqa: A002 - it is the i
     topic, _, name = id.partition("/")
     if topic == OFFICIAL:
         return _official_scenario(name)
+    if topic == START:
+        place = _place(name, len(_start().patients))
+        patient = _start().patients[place - 1]
+        request = _request(patient.told, _start().today, library)
+        request["prefetch"]["patient"]["gender"] = patient.sex
+        return Scenario(patient.summary(place), topic, _start().today, request)
     file = _file(topic, library)
-    if not name.isascii() or not name.isdigit() or not 1 <= int(name) <= len(file.vignettes):
-        raise NoSuchScenario
-    vignette = file.vignettes[int(name) - 1]
-    return Scenario(
-        summary(topic, int(name), vignette),
-        topic,
-        file.today,
-        {**ehr.request(vignette, file.today, library.terminology), "extension": {AS_IF: as_if(vignette, file.today)}},
-        vignette.expect.summary if isinstance(vignette.expect, ExpectedCard) else "",
-    )
+    place = _place(name, len(file.vignettes))
+    vignette = file.vignettes[place - 1]
+    return Scenario(summary(topic, place, vignette), topic, file.today, _request(vignette, file.today, library))
 
 
 def as_if(vignette: Vignette, today: date) -> dict[str, Any]:
     """What the service must take for granted to answer a vignette: its day, its profile, a site's own thresholds."""
     own = {name: value if isinstance(value, bool) else float(value) for name, value in vignette.settings.items()}
     return {"today": today.isoformat(), "profile": vignette.profile, **({"thresholds": own} if own else {})}
+
+
+def _request(vignette: Vignette, today: date, library: Library) -> dict[str, Any]:
+    return {**ehr.request(vignette, today, library.terminology), "extension": {AS_IF: as_if(vignette, today)}}
+
+
+def _place(name: str, last: int) -> int:
+    """The place that an id names, the first being 1. Raises `NoSuchScenario`."""
+    if not name.isascii() or not name.isdigit() or not 1 <= int(name) <= last:
+        raise NoSuchScenario
+    return int(name)
+
+
+@cache
+def _start() -> _Patients:
+    return _Patients.model_validate(read_yaml(_START_FILE))
 
 
 def _file(topic: str, library: Library) -> VignetteFile:
@@ -112,5 +158,5 @@ def _official_scenario(name: str) -> Scenario:
 
 @cache
 def _official() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files("service.demo").joinpath(_OFFICIAL_FILE).read_text("utf-8"))
+    found: dict[str, Any] = json.loads(_OFFICIAL_FILE.read_text(encoding="utf-8"))
     return found

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from cards.library import Library
 from cards.rule import Hook
 from service.demo.orders import WrongEdit, accepted, with_field
-from service.demo.scenarios import NoSuchScenario
+from service.demo.scenarios import START, NoSuchScenario
 from service.endpoints import body
 from service.endpoints.answers import Refused
 from service.endpoints.hooks import envelope, hook_call, scene
@@ -71,7 +71,7 @@ class SandboxEndpoints:
     def _first(self, topic: str | None) -> str:
         if topic == sandbox.OWN:
             return sandbox.OWN
-        return sandbox.first_of(topic or sandbox.FIRST_TOPIC, self._library)
+        return sandbox.first_of(topic or START, self._library)
 
     def _screen(self, sent: dict[str, Any]) -> dict[str, Any]:
         """The screen of a request."""

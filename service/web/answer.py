@@ -71,7 +71,7 @@ def shown(card: Mapping[str, Any]) -> ShownCard:
         links=tuple(
             {"label": str(each.get("label", "")), "url": url}
             for each in _dicts(card.get("links"))
-            if (url := _address(each.get("url")))
+            if (url := _address(each.get("url"))) and url != source.get("url")
         ),
         suggestions=tuple(
             ShownSuggestion(str(each.get("uuid", "")), str(each.get("label", "")), each.get("isRecommended") is True)

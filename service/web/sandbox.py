@@ -14,12 +14,10 @@ from cards.rule import Hook, Profile
 from service.demo import scenarios
 from service.demo.chart import Chart, chart
 from service.demo.orders import Form, forms
-from service.demo.scenarios import OFFICIAL, Scenario, Summary
+from service.demo.scenarios import OFFICIAL, START, Scenario, Summary
 from service.web.timeline import Timeline, timeline
 
 OWN = "own"
-# The rule that a newcomer sees.
-FIRST_TOPIC = "folate-before-b12"
 HOOKS = {
     Hook.PATIENT_VIEW: ("Open chart", "patient-view"),
     Hook.ORDER_SELECT: ("Select", "order-select"),
@@ -79,6 +77,16 @@ class SandboxPage:
     text: str
     screen: Screen
 
+    @property
+    def rules(self) -> frozenset[str]:
+        """The groups that are rules."""
+        return frozenset(each.topic for each in self.groups) - {START, OFFICIAL}
+
+    @property
+    def title(self) -> str:
+        """The title of the chosen group."""
+        return next((each.title for each in self.groups if each.topic == self.topic), "")
+
 
 def first_of(topic: str, library: Library) -> str:
     """The scenario that a rule shows first: its first critical card, else its first card. Raises `NoSuchScenario`."""
@@ -124,7 +132,7 @@ def _groups(library: Library) -> tuple[Group, ...]:
         Group(topic, library.folders[topic].definition.title)
         for topic in sorted(library.folders, key=library.shared.precedence.index)
     ]
-    return (*rules, Group(OFFICIAL, "As the official CDS Hooks Sandbox calls"))
+    return (Group(START, "Start here: full charts"), *rules, Group(OFFICIAL, "Calls of the official CDS Hooks Sandbox"))
 
 
 def _profile(chosen: Scenario | None) -> Profile:
