@@ -24,7 +24,7 @@ from service.endpoints.hooks import Answers, Hooks
 from service.endpoints.pages import RULES, HumanPages, RuleEndpoints, static_files, to_the_rules
 from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
 from service.rehearsal import Rehearsals
-from service.respond import build
+from service.respond import Responder, build
 from service.settings import Settings, from_environment
 
 # A request builds thousands of objects: at Python's own 700 the collector would run many times in each.
@@ -41,7 +41,8 @@ def create_app(
     """
     responder = responder or build(settings)
     today = today or (lambda: datetime.now(settings.zone).date())
-    rehearsals = Rehearsals(settings) if settings.sandbox else None
+    own = responder if isinstance(responder, Responder) else None
+    rehearsals = Rehearsals(settings, own) if settings.sandbox else None
     discovery = Discovery(responder.services.values(), settings.hooks_version)
     # Hook calls pass by FastAPI, whose own layers would cost as much as a small request.
     router = Router(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from cards.library import RuleError, load
 from cards.rule import Profile
 from service.cds_hooks.as_if import AS_IF, AsIf
+from service.clients.client import open_client
 from service.respond import Responder
 from service.settings import Settings
 
@@ -33,8 +35,10 @@ class Scene(NamedTuple):
 class Rehearsals:
     """Finds the scene of a request. Only an app with a sandbox has one: elsewhere a request cannot choose its day."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, own: Responder | None = None) -> None:
+        """`own` is whoever answers with the profile and the thresholds of the settings; built when it is not given."""
+        self._client = open_client(settings)
+        self._own = own
         self._responder = lru_cache(maxsize=_KEPT)(self._build)
 
     def asked_for(self, extension: Any) -> bool:
@@ -52,13 +56,14 @@ class Rehearsals:
             members = sorted({str(fault["loc"][0]) for fault in wrong.errors() if fault["loc"]})
             raise WrongScene(f"{', '.join(members) or 'the extension'} has the wrong form") from None
         own = {name: Decimal(value) for name, value in wanted.thresholds.items()}
-        thresholds = tuple(sorted((own or self._settings.thresholds).items()))
+        thresholds = tuple(sorted((own or self._client.thresholds).items()))
         try:
-            responder = self._responder(wanted.profile or self._settings.profile, thresholds)
+            responder = self._responder(wanted.profile or self._client.profile, thresholds)
         except RuleError:
             raise WrongScene("thresholds names one that no rule has") from None
         return Scene(responder, wanted.today or today)
 
     def _build(self, profile: Profile, thresholds: tuple[tuple[str, Decimal], ...]) -> Responder:
-        own = self._settings.model_copy(update={"profile": profile, "thresholds": dict(thresholds)})
-        return Responder(load(), own)
+        if self._own and (profile, dict(thresholds)) == (self._client.profile, self._client.thresholds):
+            return self._own
+        return Responder(load(), replace(self._client, profile=profile, thresholds=dict(thresholds)))

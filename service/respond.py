@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from cards.library import Library, load
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
-from cards.rule import Evaluation, Hook, Rule, evaluate, triggered
+from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
+from service.clients.client import Client, open_client
 from service.fhir import prefetch
 from service.fhir.reader import Drafts, Reader
 from service.fhir.writer import Target, Writer
@@ -76,6 +77,50 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A card with the alert that it is about. `silent`: evaluated and to be recorded, never to be shown."""
+
+    raised: Raised
+    card: Card
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one call is answered with.
+
+    `spoken`: the cards of alerts, most urgent first. `open_questions`: the card that names what could not be checked.
+    `evaluation`: of the live and the silent rules; None when no rule had anything to look at.
+    """
+
+    spoken: tuple[Spoken, ...] = ()
+    open_questions: Card | None = None
+    evaluation: Evaluation | None = None
+    unrecognised_codes: int = 0
+
+    def body(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        cards = [each.card for each in self.spoken if not each.silent]
+        if self.open_questions:
+            cards.append(self.open_questions)
+        if self.evaluation is None:
+            return {"cards": cards}
+        return {"cards": cards, "extension": {EVALUATION_EXTENSION: _report(self.evaluation, self.unrecognised_codes)}}
+
+
+NOTHING_TO_SAY = Answer()
+# Fetches what the EHR did not send: the keys that are still missing, failed or cut short come back completed.
+Complete = Callable[[HookCall, Mapping[Source, prefetch.Received]], Awaitable[Mapping[Source, prefetch.Received]]]
+
+
+async def as_received(
+    _call: HookCall, received: Mapping[Source, prefetch.Received]
+) -> Mapping[Source, prefetch.Received]:
+    """Completes nothing: prefetch alone is what is known."""
+    return received
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One CDS service: a hook, its rules, and what discovery says of it."""
 
@@ -90,46 +135,53 @@ class Service:
 
 
 class Responder:
-    """Answers hook calls for one profile. Holds no state between calls."""
+    """Answers the hook calls of one client. Holds no state between calls."""
 
-    def __init__(self, library: Library, settings: Settings) -> None:
-        self.profile = settings.profile
+    def __init__(self, library: Library, client: Client) -> None:
+        self.profile = client.profile
         self._library = library
-        self._reader = Reader(library.terminology, settings.zone)
-        self._wording = Wording(library, settings.profile)
-        self._writer = Writer(library, settings.profile)
-        rules = library.rules(settings.profile, settings.thresholds)
+        self._reader = Reader(library.terminology, client.zone)
+        self._wording = Wording(library, client.profile)
+        self._writer = Writer(library, client.profile)
+        modes = {topic: client.mode_of(topic) for topic in library.folders}
+        self._silent = frozenset(topic for topic, mode in modes.items() if mode == "silent")
+        self._never_supplied = frozenset(source.value for source in client.never_supplied)
+        rules = [rule for rule in library.rules(client.profile, client.thresholds) if modes[rule.topic] != "off"]
         self.services: Mapping[str, Service] = {
             service.id: service for hook in Hook if (service := _service(hook, rules, library, self._wording))
         }
 
-    def respond(self, service: Service, call: HookCall, today: date) -> dict[str, Any]:
-        """The answer to one call, as JSON.
+    async def respond(self, service: Service, call: HookCall, today: date, complete: Complete = as_received) -> Answer:
+        """The answer to one call; `complete` may fetch what the EHR did not send.
 
         Raises `PrefetchIncomplete` when every triggered rule lacks a required prefetch key.
         """
         if service.hook is Hook.PATIENT_VIEW and _is_patient(call.user_id):
-            return {"cards": []}
-        found = self.examine(service, call, today)
-        if not found.rules:
-            return {"cards": []}
-        _demand_required_keys(found.evaluation, service.hook, found.received)
-        cards = self.cards(service, call, found, today)
-        report = _report(found.evaluation, found.record.unrecognised_codes)
-        return {"cards": cards, "extension": {EVALUATION_EXTENSION: report}}
+            return NOTHING_TO_SAY
+        drafts, rules = self._triggered(service, call, today)
+        if not rules:
+            return NOTHING_TO_SAY
+        received = await complete(call, _received(call, rules))
+        found = self._examined(service, call, drafts, rules, received, today)
+        _demand_required_keys(found.evaluation, service.hook, received)
+        spoken = self.spoken(call, found, today)
+        gaps = self._open_questions(found.evaluation, service.hook)
+        return Answer(
+            spoken,
+            not_evaluated_card(gaps, self._wording) if gaps else None,
+            found.evaluation,
+            found.record.unrecognised_codes,
+        )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
         """Reads the drafts, then, when a rule is triggered by them, the data it asks for, and asks the rules."""
-        drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
-        rules = triggered(service.rules, service.hook, drafts.orders)
+        drafts, rules = self._triggered(service, call, today)
         if not rules:
             return Examination(drafts, (), {}, PatientRecord(drafts.orders), Evaluation())
-        received = prefetch.received(call.prefetch, {source for rule in rules for source in rule.sources})
-        record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
-        return Examination(drafts, rules, received, record, evaluate(rules, service.hook, record, today))
+        return self._examined(service, call, drafts, rules, _received(call, rules), today)
 
-    def cards(self, service: Service, call: HookCall, found: Examination, today: date) -> list[Card]:
-        """The cards for what was found: one for each alert, and one for the questions that stay open."""
+    def spoken(self, call: HookCall, found: Examination, today: date) -> tuple[Spoken, ...]:
+        """The card of each alert, most urgent first."""
         target = Target(
             patient_id=call.patient_id,
             encounter_id=call.encounter_id,
@@ -139,15 +191,61 @@ class Responder:
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
         offers = Offers(self._library, self.profile, found.record, today)
-        cards = [card(raised, self._wording, offers, self._writer, target) for raised in found.evaluation.raised]
-        if gaps := worth_a_card(found.evaluation.not_evaluated, service.hook):
-            cards.append(not_evaluated_card(gaps, self._wording))
-        return cards
+        return tuple(
+            Spoken(
+                raised,
+                card(raised, self._wording, offers, self._writer, target),
+                silent=raised.rule.topic in self._silent,
+            )
+            for raised in found.evaluation.raised
+        )
+
+    def _triggered(self, service: Service, call: HookCall, today: date) -> tuple[Drafts, tuple[Rule, ...]]:
+        drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
+        return drafts, triggered(service.rules, service.hook, drafts.orders)
+
+    def _examined(
+        self,
+        service: Service,
+        call: HookCall,
+        drafts: Drafts,
+        rules: tuple[Rule, ...],
+        received: Mapping[Source, prefetch.Received],
+        today: date,
+    ) -> Examination:
+        record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
+        return Examination(drafts, rules, received, record, self._evaluate(rules, service.hook, record, today))
+
+    def _evaluate(self, rules: tuple[Rule, ...], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
+        """Live rules by themselves: a rule that nobody hears must not speak for one that is heard."""
+        if not self._silent:
+            return evaluate(rules, hook, record, today)
+        live = evaluate([rule for rule in rules if rule.topic not in self._silent], hook, record, today)
+        silent = evaluate([rule for rule in rules if rule.topic in self._silent], hook, record, today)
+        return Evaluation(
+            live.raised + silent.raised,
+            live.evaluated + silent.evaluated,
+            live.not_evaluated + silent.not_evaluated,
+            {**live.excluded, **silent.excluded},
+            {**live.merged, **silent.merged},
+        )
+
+    def _open_questions(self, evaluation: Evaluation, hook: Hook) -> tuple[NotEvaluated, ...]:
+        """What a clinician should hear of: not of silent rules, nor of data that this EHR never has."""
+        return tuple(
+            gap
+            for gap in worth_a_card(evaluation.not_evaluated, hook)
+            if gap.rule.topic not in self._silent and not set(gap.data) <= self._never_supplied
+        )
 
 
 def build(settings: Settings) -> Responder:
-    """A responder with every rule of the library. Raises `cards.library.RuleError` for a malformed rule."""
-    return Responder(load(), settings)
+    """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
+    return Responder(load(), open_client(settings))
+
+
+def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
+    return prefetch.received(call.prefetch, {source for rule in rules for source in rule.sources})
 
 
 def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wording) -> Service | None:

@@ -48,8 +48,8 @@ def explain(document: dict[str, Any], responder: Responder, library: Library, to
         return f"No service listens to this hook; there are {known}.\n"
     call = hook_call(service, request)
     found = responder.examine(service, call, today)
-    cards = responder.cards(service, call, found, today)
-    return "\n".join(_Report(library, service, found, today).lines([card["summary"] for card in cards])) + "\n"
+    summaries = [each.card["summary"] for each in responder.spoken(call, found, today)]
+    return "\n".join(_Report(library, service, found, today).lines(summaries)) + "\n"
 
 
 class _Report:

@@ -17,7 +17,7 @@ from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
 from service.endpoints.faults import FAULT_BODY, log_fault
 from service.rehearsal import Rehearsals, Scene, WrongScene
-from service.respond import HookCall, PrefetchIncomplete, Service
+from service.respond import Answer, HookCall, PrefetchIncomplete, Service
 
 _ALLOWED = "POST, OPTIONS"
 _PATIENT_PREFIX = "Patient/"
@@ -41,8 +41,8 @@ class Answers(Protocol):
     def services(self) -> Mapping[str, Service]:
         """The services by their ids."""
 
-    def respond(self, service: Service, call: HookCall, today: date) -> dict[str, Any]:
-        """The answer as JSON. Raises `PrefetchIncomplete`."""
+    async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
+        """The answer. Raises `PrefetchIncomplete`."""
 
 
 class Hooks:
@@ -70,20 +70,21 @@ class Hooks:
             if service is None:
                 raise Refused(404, "not-found", "There is no service of this id; see /cds-services.")
             body.check_headers(scope["headers"], self._max_body_bytes)
-            status, answer = self._answer(service, await body.read(receive, self._max_body_bytes))
+            status, answer = await self._answer(service, await body.read(receive, self._max_body_bytes))
         except Refused as refused:
             status, answer = refused.status, refused.body
         except body.CallerGone:
             return
         await send_json(send, status, answer, (NO_STORE,))
 
-    def _answer(self, service: Service, raw: bytes) -> tuple[int, bytes]:
+    async def _answer(self, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
         request = envelope(document)
         call = hook_call(service, request)
         responder, today = self._scene(document)
         try:
-            return 200, orjson.dumps(responder.respond(responder.services[service.id], call, today))
+            answer = await responder.respond(responder.services[service.id], call, today)
+            return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:

@@ -10,7 +10,7 @@ import httpx
 
 from cards.rule import Hook
 from service.app import create_app
-from service.respond import HookCall, Service
+from service.respond import Answer, HookCall, Service
 from service.settings import Settings
 
 SIGN = "/cds-services/b12-order-sign"
@@ -18,6 +18,19 @@ SELECT = "/cds-services/b12-order-select"
 VIEW = "/cds-services/b12-patient-view"
 TODAY = date(2026, 11, 22)
 Json = dict[str, Any]
+
+
+class Given(Answer):
+    """An answer that is sent as it was given."""
+
+    def __init__(self, body: Json) -> None:
+        super().__init__()
+        object.__setattr__(self, "given", body)
+
+    def body(self) -> Json:
+        """What was given."""
+        given: Json = object.__getattribute__(self, "given")
+        return given
 
 
 class Listener:
@@ -29,12 +42,12 @@ class Listener:
         self.days: list[date] = []
         self._answer = answer
 
-    def respond(self, service: Service, call: HookCall, today: date) -> Json:
+    async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
         """The answer, whatever the service."""
         assert service.hook == call.hook
         self.heard.append(call)
         self.days.append(today)
-        return self._answer()
+        return Given(self._answer())
 
 
 def _service(hook: Hook) -> Service:

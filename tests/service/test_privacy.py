@@ -12,7 +12,7 @@ from cards.library import load
 from cards.vignettes import ExpectedCard, all_files
 from service.app import create_app
 from service.demo import ehr
-from service.respond import HookCall, Service, build
+from service.respond import Answer, HookCall, Service, build
 from service.settings import Settings
 from tests.serving import client_of, service_on
 
@@ -68,7 +68,7 @@ async def test_a_fault_of_ours_tells_nobody_about_the_patient(caplog: pytest.Log
     class Faulty:
         services = build(Settings()).services
 
-        def respond(self, service: Service, call: HookCall, today: date) -> dict[str, Any]:
+        async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
             raise KeyError(f"{NAME} {NUMBER} {call.prefetch}")
 
     request = marked(ehr.request(all_files()["folate-before-b12"].vignettes[0], TODAY, load().terminology))

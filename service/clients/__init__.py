@@ -1,0 +1,1 @@
+"""Who may call, and what each of them is answered with."""
