@@ -140,6 +140,7 @@ class Responder:
     def __init__(self, library: Library, client: Client) -> None:
         self.profile = client.profile
         self._library = library
+        self._rule_pages = client.rule_pages
         self._reader = Reader(library.terminology, client.zone)
         self._wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
@@ -194,7 +195,7 @@ class Responder:
         return tuple(
             Spoken(
                 raised,
-                card(raised, self._wording, offers, self._writer, target),
+                card(raised, self._wording, offers, self._writer, target, self._rule_pages),
                 silent=raised.rule.topic in self._silent,
             )
             for raised in found.evaluation.raised

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def rule_pages(self) -> str | None:
+        """The address of the rule pages, when it is known under which address EHRs know the service."""
+        return f"{self.public_url}/rules" if self.public_url else None
+
+    @property
     def zone(self) -> ZoneInfo:
         """Where "today" is decided: the time zone that was set, else the profile's own."""
         return self.time_zone or ZoneInfo(_ZONES[self.profile])

@@ -37,6 +37,7 @@ class Client:
 
     `thresholds`: its own laboratory bands and service settings, by name. `mode`: of every rule that `rules` does not
     name; `rules`: by topic. `never_supplied`: data that this EHR never has; they are no news to a clinician.
+    `rule_pages`: the address under which its users find the rule pages, when cards shall link there.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Client:
     rules: Mapping[str, Mode] = field(default_factory=dict)
     never_supplied: frozenset[Source] = frozenset()
     fhir: FhirAccess = FhirAccess()
+    rule_pages: str | None = None
 
     def mode_of(self, topic: str) -> Mode:
         """Whether a rule speaks to this client; a silent client has no live rule."""
@@ -56,4 +58,4 @@ class Client:
 
 def open_client(settings: Settings) -> Client:
     """Whoever calls while the service asks for no authentication."""
-    return Client(OPEN, settings.profile, settings.zone, settings.thresholds)
+    return Client(OPEN, settings.profile, settings.zone, settings.thresholds, rule_pages=settings.rule_pages)

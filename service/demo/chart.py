@@ -269,7 +269,8 @@ class _Reading:
         period = resource.get("effectivePeriod")
         since = since or (period.get("start") if isinstance(period, dict) else resource.get("effectiveDateTime"))
         marks = [how, status if status not in ("active", "") else "", said]
-        return self._entry(self._name(resource), ", ".join(filter(None, marks)), since, past=status in _NOT_CURRENT)
+        entry = self._entry(self._name(resource), ", ".join(filter(None, marks)), since, past=status in _NOT_CURRENT)
+        return entry._replace(when=f"since {entry.when}") if entry.when else entry
 
     def _name(self, resource: Resource) -> str:
         return words.medicine_name(resource, self._terminology)

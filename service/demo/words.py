@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,6 +20,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 UNNAMED = "no name"
 _MCG_IN_A_MG = 1000
 _UNITS = {AmountUnit.UNIT: "unit", AmountUnit.ML: "mL", AmountUnit.MCG_PER_KG: "micrograms per kg"}
+# SNOMED's fully specified names end in what kind of thing they are: no clinician says "(disorder)".
+_SEMANTIC_TAG = re.compile(r" \((?:disorder|finding|procedure|situation|substance|product|observable entity|event)\)$")
 Resource = dict[str, Any]
 
 
@@ -56,7 +60,7 @@ def _name(concept: Resource, terminology: Terminology) -> str:
             return display
     for coding in codings:
         if known := terminology.find(text(coding.get("system")), text(coding.get("code"))):
-            return known[0].display
+            return _SEMANTIC_TAG.sub("", known[0].display)
     return next((code for coding in codings if (code := text(coding.get("code")))), "")
 
 
@@ -107,9 +111,21 @@ def instructions(resource: Resource, terminology: Terminology, zone: ZoneInfo) -
     """The dosage instructions of an order, a statement or a supply, in their order; what cannot be read is left out."""
     for dosage in objects(resource.get("dosageInstruction") or resource.get("dosage")):
         try:
-            yield from read_instructions(dosage, "", terminology, zone)
+            for each in read_instructions(dosage, "", terminology, zone):
+                yield _with_own_unit(each, dosage)
         except (TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError):
             continue
+
+
+def _with_own_unit(instruction: Instruction, dosage: Resource) -> Instruction:
+    """An amount that is counted, in the order's own word for what is counted: `1 tablet`."""
+    amount = instruction.amount
+    rate = next(iter(objects(dosage.get("doseAndRate"))), dosage)
+    quantity = rate.get("doseQuantity")
+    if amount is None or amount.unit is not AmountUnit.UNIT or not isinstance(quantity, dict):
+        return instruction
+    unit = text(quantity.get("unit")) or text(quantity.get("code")).strip("{}")
+    return replace(instruction, amount=replace(amount, as_written=unit)) if unit else instruction
 
 
 def how_taken(resource: Resource, terminology: Terminology, zone: ZoneInfo) -> str:
@@ -187,7 +203,7 @@ def _amount(amount: Amount) -> str:
         milligrams = low >= _MCG_IN_A_MG
         low, high = (each / _MCG_IN_A_MG if milligrams else each for each in (low, high))
         unit = "mg" if milligrams else "micrograms"
-    if unit == "unit" and high != 1:
-        unit = "units"
+    if amount.unit is AmountUnit.UNIT:
+        unit = amount.as_written or ("unit" if high == 1 else "units")
     number = plain(low) if low == high else f"{plain(low)} to {plain(high)}"
     return f"{number} {unit}".strip()

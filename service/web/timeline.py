@@ -13,11 +13,12 @@ from service.demo.words import day
 
 _LEFT, _RIGHT = 3.0, 94.0  # per cent of the width
 _LANE = 62  # pixels between the lowest and the highest value of a lane
-_ABOVE = 34  # room above a lane for its name and the highest label
+_ABOVE = 40  # room above a lane for its name and the highest label
 _GIVEN = 46
 _FOOT = 24
 _SHORTEST = timedelta(days=120)
 _APART = 15.0  # per cent of the width that a label needs
+_LABEL = 11  # pixels from a point to its label
 _TICKS = 4
 _LANES = (
     ("Vitamin B12", ("b12_total_serum", "holotranscobalamin")),
@@ -28,11 +29,12 @@ _AT_LEAST = {"Vitamin B12": (0.0, 400.0), "Haemoglobin": (80.0, 150.0)}
 
 
 class Point(NamedTuple):
-    """A result: x in per cent, y in pixels; `label` is empty where there is no room for one."""
+    """A result: x in per cent, y in pixels; `label` is empty where there is no room, `label_y` where it stands."""
 
     x: float
     y: float
     label: str
+    label_y: float
     said: str
     hollow: bool
 
@@ -115,6 +117,8 @@ def _lane(
     def y(value: float) -> float:
         return round(foot - (value - low) / (high - low) * _LANE, 1)
 
+    plain = any(each.concept == "b12_total_serum" for each in results)
+    limit = y(deficient_below) if plain else None
     points: list[Point] = []
     labelled = -_APART
     for each in reversed(results):
@@ -123,9 +127,12 @@ def _lane(
         room = not points or labelled - at >= _APART
         labelled = at if room else labelled
         said = f"{day(each.on)}: {each.said}"
-        points.append(Point(at, y(each.value), each.said if room else "", said, each.concept == "holotranscobalamin"))
+        height = y(each.value)
+        below = limit is not None and abs(height - _LABEL - limit) < _LABEL
+        label_y = height + _LABEL + 7 if below else height - _LABEL
+        hollow = each.concept == "holotranscobalamin"
+        points.append(Point(at, height, each.said if room else "", label_y, said, hollow))
     points.reverse()
-    plain = name == "Vitamin B12" and any(not each.hollow for each in points)
     same = [each for each in points if not each.hollow]
     return Lane(
         name,
@@ -133,7 +140,7 @@ def _lane(
         foot,
         tuple(points),
         tuple(pairwise(same)),
-        y(deficient_below) if plain else None,
+        limit,
         f"deficient below {deficient_below:g} ng/L" if plain else "",
     )
 
