@@ -10,7 +10,16 @@ from pydantic import Field
 from service.cds_hooks.wire import Message
 
 IssueCode = Literal[
-    "structure", "required", "value", "not-found", "not-supported", "too-long", "transient", "exception"
+    "structure",
+    "required",
+    "value",
+    "not-found",
+    "not-supported",
+    "too-long",
+    "login",
+    "throttled",
+    "transient",
+    "exception",
 ]
 
 

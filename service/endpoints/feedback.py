@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from service.cds_hooks.feedback import CDSFeedback, FeedbackEntry, ReasonCoding
 from service.cds_hooks.outcome import IssueCode
-from service.clients.client import OPEN
 from service.clients.replay import StoreUnavailable
 from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Header, Refused, send_json, send_wrong_method
+from service.endpoints.client_auth import Door
+from service.operations import metrics
 from service.present import OVERRIDE_SYSTEM
 from service.store.ledger import FeedbackNoted, Ledger
 
@@ -50,13 +51,13 @@ class Feedback:
 
     def __init__(
         self,
-        services: Container[str],
+        door: Door,
         ledger: Ledger,
         max_body_bytes: int,
         now: Callable[[], datetime],
         comment_characters: int = 0,
     ) -> None:
-        self._services = services
+        self._door = door
         self._ledger = ledger
         self._max_body_bytes = max_body_bytes
         self._now = now
@@ -65,37 +66,43 @@ class Feedback:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Takes feedback, or says why not."""
         service = scope["path_params"]["id"]
-        if service in self._services and scope["method"] != "POST":
+        known = service in self._door.clientele.services
+        if known and scope["method"] != "POST":
             await send_wrong_method(send, scope["method"], _ALLOWED)
             return
         try:
-            if service not in self._services:
+            if not known:
                 raise Refused(404, "not-found", "There is no service of this id; see /cds-services.")
+            # Some EHRs make the token for the service, others for the address that they call.
+            paths = (f"/cds-services/{service}/feedback", f"/cds-services/{service}")
+            caller = await self._door.enter(scope["headers"], paths)
             body.check_headers(scope["headers"], self._max_body_bytes)
             raw = await body.read(receive, self._max_body_bytes)
-            await self._keep(service, entries(body.json_object(raw)))
+            await self._keep(caller.client.name, service, entries(body.json_object(raw)))
             await send_json(send, 200, _DONE, (NO_STORE,))
         except StoreUnavailable:
             refused = Refused(503, "transient", "Feedback cannot be stored now; please send it again.")
             await send_json(send, refused.status, refused.body, (NO_STORE, _RETRY_AFTER))
         except Refused as refused:
-            await send_json(send, refused.status, refused.body, (NO_STORE,))
+            await send_json(send, refused.status, refused.body, (NO_STORE, *refused.headers))
         except body.CallerGone:
             return
 
-    async def _keep(self, service: str, given: CDSFeedback) -> None:
+    async def _keep(self, client: str, service: str, given: CDSFeedback) -> None:
         received = self._now()
-        noted = [self._noted(service, entry, received) for entry in given.feedback]
+        noted = [self._noted(client, service, entry, received) for entry in given.feedback]
         if noted:
             await self._ledger.keep(noted)
+        for entry in noted:
+            metrics.feedback_received(entry.outcome)
 
-    def _noted(self, service: str, entry: FeedbackEntry, received: datetime) -> FeedbackNoted:
+    def _noted(self, client: str, service: str, entry: FeedbackEntry, received: datetime) -> FeedbackNoted:
         why = entry.override_reason
         comment = (why.user_comment or "") if why else ""
         code, own = _reason(why.reason if why else None)
         return FeedbackNoted(
-            digest=_digest(service, entry),
-            client=OPEN,
+            digest=_digest(client, service, entry),
+            client=client,
             service=service,
             outcome=entry.outcome,
             outcome_at=entry.outcome_timestamp,
@@ -139,7 +146,7 @@ def _reason(reason: ReasonCoding | None) -> tuple[str | None, bool]:
     return (reason.code, own) if _CODE.fullmatch(reason.code) else (_UNLISTED, False)
 
 
-def _digest(service: str, entry: FeedbackEntry) -> bytes:
+def _digest(client: str, service: str, entry: FeedbackEntry) -> bytes:
     """What tells a repetition from another entry; the comment is no part of what is kept."""
     told = entry.model_dump(mode="json", exclude={"override_reason": {"user_comment"}})
-    return hashlib.sha256(orjson.dumps([OPEN, service, told], option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(orjson.dumps([client, service, told], option=orjson.OPT_SORT_KEYS)).digest()

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, text
 
 from service.clients.replay import StoreUnavailable
+from service.operations import metrics
 from service.store.database import Use, checkpoint, engine
 from service.store.lane import Batches, Lane
 from service.store.ledger import CallNoted, FeedbackNoted
@@ -52,18 +53,6 @@ _CALLS_WAITING = 20_000
 _CALLS_AT_ONCE = 200
 
 
-class Meter(Protocol):
-    """Counts what the store could not do."""
-
-    def calls_not_noted(self, how_many: int) -> None:
-        """So many calls were not written down: the store was away for too long."""
-
-
-class _NoMeter:
-    def calls_not_noted(self, how_many: int) -> None:
-        _log.warning("store: %d calls were not written down", how_many)
-
-
 @dataclass(frozen=True, slots=True)
 class Where:
     """Which database, and whether the service may bring its tables up to date by itself."""
@@ -84,14 +73,12 @@ class Store:
         where: Where,
         quiet_days: int = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        meter: Meter | None = None,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._where = where
         self._quiet_ms = quiet_days * DAY_MS
         self._clock = clock
         self._patience = patience
-        self._meter = meter or _NoMeter()
         self._quick = Lane("cards", engine(where.url, Use.QUICK), self._prepared)
         self._durable = Lane("feedback", engine(where.url, Use.DURABLE), self._prepared)
         self._tokens = Batches(self._quick, write_token_uses, _TOKENS_WAITING)
@@ -129,7 +116,7 @@ class Store:
             async with asyncio.timeout(_SECONDS_TO_END):
                 await self.flush()
         if self._calls:
-            self._meter.calls_not_noted(len(self._calls))
+            metrics.store_dropped("call", len(self._calls))
         answers = await self.reachable()
         self._quick.close(wait=answers)
         self._durable.close(wait=answers)
@@ -177,7 +164,7 @@ class Store:
         """Writes a call down within a fraction of a second; the oldest are given up when too many wait."""
         if len(self._calls) >= _CALLS_WAITING:
             self._calls.popleft()
-            self._meter.calls_not_noted(1)
+            metrics.store_dropped("call")
         self._calls.append(call)
         self._flush_in(_SECONDS_BETWEEN_FLUSHES)
 

@@ -12,9 +12,9 @@ import pytest
 from service.app import create_app
 from service.settings import Settings
 from service.store.ledger import FeedbackNoted, NoLedger
-from tests.serving import client_of
 from tests.service.calls import Json, Listener, issue
 from tests.service.store.stored import FEEDBACK, accepted, body_of, overridden
+from tests.serving import client_of
 
 pytestmark = pytest.mark.anyio
 CARD = "8d3f1c1e-7a70-4e0c-9f1e-0c5c3a8f0001"
@@ -94,7 +94,8 @@ async def test_an_outcome_is_accepted_or_overridden(outcome: object) -> None:
 async def test_what_was_accepted_is_named() -> None:
     """An accepted card comes with the ids of the suggestions that were followed."""
     assert (await told(body_of(accepted(CARD, "s-1", "s-2"))))[1][0].suggestions == 2
-    for wrong in (None, [], [{}], [{"id": 1}], ["s-1"], {"id": "s-1"}):
+    wrongs: tuple[object, ...] = (None, [], [{}], [{"id": 1}], ["s-1"], {"id": "s-1"})
+    for wrong in wrongs:
         assert (await told(body_of(accepted(CARD, acceptedSuggestions=wrong))))[0] == 400
 
 
@@ -107,7 +108,8 @@ async def test_an_override_may_say_why_by_a_code_in_words_or_both() -> None:
         {"userComment": "words"},
     ):
         assert (await told(body_of(overridden(CARD, overrideReason=why))))[0] == 200
-    for wrong in ({}, {"reason": {}}, {"reason": "x"}, {"reason": {"display": "x"}}, {"userComment": 1}, "words"):
+    wrongs: tuple[object, ...] = ({}, {"reason": {}}, {"reason": {"display": "x"}}, {"userComment": 1}, "words")
+    for wrong in wrongs:
         assert (await told(body_of(overridden(CARD, overrideReason=wrong))))[0] == 400
 
 
@@ -138,7 +140,8 @@ async def test_the_moment_of_an_outcome_is_rfc_3339(moment: str, utc: str) -> No
 
 @pytest.mark.req(161)
 @pytest.mark.parametrize(
-    "moment", [None, "", 1764230166, "2026-11-22", "2026-11-22T07:36:06", "2026-13-22T07:36:06Z", "0001-01-01T00:00:00+14:00"]
+    "moment",
+    [None, "", 1764230166, "2026-11-22", "2026-11-22T07:36:06", "2026-13-22T07:36:06Z", "0001-01-01T00:00:00+14:00"],
 )
 async def test_a_moment_that_is_none_is_refused(moment: object) -> None:
     """Without a zone nobody knows when that was."""

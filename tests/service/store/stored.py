@@ -14,7 +14,7 @@ import httpx
 from sqlalchemy import URL, Table, select
 
 from service.app import create_app
-from service.endpoints.hooks import Answers
+from service.clientele import Answers
 from service.respond import build
 from service.settings import Settings
 from service.store.database import Use, engine
@@ -29,7 +29,7 @@ FEEDBACK = f"{SIGN}/feedback"
 EXAMPLE = Path(__file__).parents[2] / "real_requests" / "example-order-sign.json"
 # The tests' machine may be busy with other things; those that are about waiting say how long.
 UNHURRIED = 30.0
-SECRET = "a key that only this test knows, and nobody else"
+PSEUDONYM_KEY = "a key that only this test knows, and nobody else"
 
 
 class Clock:
@@ -62,7 +62,13 @@ async def service_with(
     """A client of a service that has this store, which runs meanwhile."""
     clock = clock or Clock()
     async with store.running():
-        app = create_app(Settings(**settings), lambda: clock().date(), responder or _responder(), store, clock)
+        app = create_app(
+            Settings(**settings),
+            lambda: clock().date(),
+            responder or _responder(),
+            ledger=store,
+            now=clock,
+        )
         async with client_of(app) as client:
             yield client
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -12,24 +11,20 @@ import pytest
 from sqlalchemy import URL
 
 from cards.library import load
-from cards.vignettes import ExpectedCard, Vignette, all_files
+from cards.vignettes import all_files
 from service.store.store import Store
-from service.store.tables import card_shown
-from tests import ehr as pretend
+from service.demo import ehr as pretend
 from tests.service.store.stored import (
-    SECRET,
+    PSEUDONYM_KEY,
     Clock,
     body_of,
-    everything,
     overridden,
-    rows,
-    service_with,
     store_at,
 )
 
 pytestmark = pytest.mark.anyio
 DAYS = 30
-ON = {"override_quiet_days": DAYS, "pseudonym_key": SECRET}
+ON = {"override_quiet_days": DAYS, "pseudonym_key": PSEUDONYM_KEY}
 Request = dict[str, Any]
 
 
@@ -55,7 +50,5 @@ async def override(ehr: httpx.AsyncClient, store: Store, request: Request, topic
     """Shows the card of a topic and has it overridden."""
     card = (await shown(ehr, request))[topic]
     await store.flush()
-    answer = await ehr.post(
-        f"/cds-services/b12-{request['hook']}/feedback", json=body_of(overridden(card["uuid"]))
-    )
+    answer = await ehr.post(f"/cds-services/b12-{request['hook']}/feedback", json=body_of(overridden(card["uuid"])))
     assert answer.status_code == 200
