@@ -81,7 +81,7 @@ class Chart:
 def chart(request: Mapping[str, Any], terminology: Terminology, zone: ZoneInfo, today: date) -> Chart:
     """The chart that the prefetch of `request` makes; a resource that cannot be shown is left out."""
     sent = request.get("prefetch")
-    received = prefetch.received(sent if isinstance(sent, dict) else None, Source)
+    received = prefetch.received(sent if isinstance(sent, dict) else None, set(Source))
     reading = _Reading(received, terminology, zone)
     patient = next(iter(objects(received[Source.PATIENT].resources)), {})
     born = when(patient.get("birthDate"), zone)
