@@ -16,7 +16,7 @@ from functools import cache
 import anyio
 
 from cards.library import Library, load
-from cards.rule import NOT_EVALUATED_TOPIC, PROFILES, Evaluation, Level, Profile, evaluate, triggered
+from cards.rule import NOT_EVALUATED_TOPIC, PROFILES, Evaluation, Level, evaluate, triggered
 from cards.vignettes import Vignette, all_files, record
 from cards.wording import worth_a_card
 from tests.ordinary.patients import PATIENTS

@@ -28,7 +28,9 @@ POTASSIUM_OF_2_9 = {"of": "potassium", "result": "2.9 mmol/L", "day": "2026-11-2
 
 
 def patient(hook: str = "order-sign", profile: Profile = "uk", **facts: Any) -> Vignette:
-    return Vignette.model_validate({"name": "many rules", "hook": hook, "profile": profile, "expect": "no card", **facts})
+    return Vignette.model_validate(
+        {"name": "many rules", "hook": hook, "profile": profile, "expect": "no card", **facts}
+    )
 
 
 def spoken(vignette: Vignette) -> list[tuple[str, Level]]:
