@@ -49,7 +49,7 @@ lock:  ## renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --extra dev pyproject.toml --output-file requirements-dev.lock
+	  --custom-compile-command "make lock" --constraints requirements.lock --extra dev pyproject.toml --output-file requirements-dev.lock
 
 clean:  ## remove what was set up
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

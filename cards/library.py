@@ -340,25 +340,28 @@ class Library:
         known = {*self.shared.thresholds, *(n for f in self.folders.values() for n in f.definition.thresholds)}
         if unknown := sorted(set(overrides or {}) - known):
             raise RuleError(f"thresholds: unknown {', '.join(unknown)}")
+        shared = _resolved(self.shared.thresholds, profile, overrides or {})
         return tuple(
             sorted(
-                (self._rule(folder, profile, overrides or {}) for folder in self.folders.values()),
+                (self._rule(folder, profile, shared, overrides or {}) for folder in self.folders.values()),
                 key=lambda rule: rule.precedence,
             )
         )
 
-    def _rule(self, folder: RuleFolder, profile: Profile, overrides: Mapping[str, Decimal]) -> Rule:
+    def _rule(
+        self, folder: RuleFolder, profile: Profile, shared: Mapping[str, Decimal], overrides: Mapping[str, Decimal]
+    ) -> Rule:
         definition = folder.definition
-        thresholds = {**self.shared.thresholds, **definition.thresholds}
-        values = {name: each.in_profile(profile) for name, each in thresholds.items()}
-        values.update({name: value for name, value in overrides.items() if name in values})
+        own = _resolved(definition.thresholds, profile, overrides)
+        # A rule that has a shared threshold of its own does not share what follows from it.
+        limits = Limits(profile, {**shared, **own}, shared if own.keys().isdisjoint(shared) else None)
         return Rule(
             topic=definition.topic,
             hooks=frozenset(definition.hooks),
             needs=_needs(definition.needs, profile),
             uses=(*_needs(definition.uses, profile), *_for_suggestions(definition)),
             levels={variant: definition.level(variant, profile) for variant in definition.levels},
-            limits=Limits(profile, values),
+            limits=limits,
             criteria=folder.criteria,
             triggered_by=folder.triggered_by,
             precedence=self.shared.precedence.index(definition.topic),
@@ -368,6 +371,13 @@ class Library:
                 if definition.topic in problem.topics
             ),
         )
+
+
+def _resolved(
+    thresholds: Mapping[str, Threshold], profile: Profile, overrides: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    """The values of a profile, a site's own ones in their place."""
+    return {name: overrides.get(name, each.in_profile(profile)) for name, each in thresholds.items()}
 
 
 def _needs(needs: Mapping[Source, SourceNeed], profile: Profile) -> tuple[Need, ...]:

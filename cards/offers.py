@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -20,6 +19,7 @@ from cards.dosing import (
     is_parenteral,
     phase,
 )
+from cards.fact import fact
 from cards.library import Action, ChangeOrder, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
 from cards.neurology import optic_risk
 from cards.record import Course, PatientRecord, Planned, Source
@@ -38,7 +38,7 @@ class Withheld(StrEnum):
     ALREADY_ORDERED = "already ordered"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Offers:
     """Judges the actions of suggestions for one patient on one day."""
 

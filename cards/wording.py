@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
+from cards.fact import fact
 from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder
 from cards.offers import Offers, Withheld, only_removes
 from cards.record import Course, LabResult, Source, When
@@ -28,6 +28,7 @@ _AMERICAN = {
     "haematology": "hematology",
     "haemoglobin": "hemoglobin",
     "haemolysis": "hemolysis",
+    "haemophilia": "hemophilia",
     "hypokalaemia": "hypokalemia",
     "paraesthesiae": "paresthesias",
     "lymphoedema": "lymphedema",
@@ -38,6 +39,9 @@ _AMERICAN = {
     "full blood count": "complete blood count",
 }
 _BRITISH = re.compile("|".join(map(re.escape, _AMERICAN)), re.IGNORECASE)
+# Behind a number: British prescribers write micrograms out, American ones abbreviate.
+_MCG = re.compile(r"(?<=\d) mcg\b")
+_MICROGRAMS = re.compile(r"(?<=\d) micrograms?\b")
 
 SOURCE_NAMES = {
     Source.PATIENT: "age",
@@ -54,7 +58,7 @@ SOURCE_NAMES = {
     Source.APPOINTMENTS: "appointments",
     Source.CLAIMS: "claims",
 }
-_REASONS = {
+REASONS = {
     "missing": "not supplied",
     "failed": "could not be retrieved",
     "truncated": "incomplete",
@@ -69,10 +73,11 @@ _REASONS = {
     "timing-missing": "does not say how often",
     "timing-unread": "says how often in words that could not be read",
     "implausible-value": "has an impossible value",
+    "no-dose-recorded": "no injection of any kind is recorded",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class SuggestionText:
     """One button, with what it does."""
 
@@ -81,7 +86,7 @@ class SuggestionText:
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CardText:
     """A card in words: `sources` are label and address, the first is the card's own source."""
 
@@ -93,7 +98,7 @@ class CardText:
     override_reasons: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class _Templates:
     """A rule's words in one profile: per variant all its parts as one template, which is rendered at one go."""
 
@@ -161,10 +166,10 @@ class Wording:
         """The one card that says which questions could not be answered, and for want of what."""
         questions = [self._library.folders[gap.rule.topic].definition.question for gap in gaps]
         lines = [
-            f"- {question}: {_listed_data(gap.data)} ({_REASONS.get(gap.reason, gap.reason)})"
+            f"- {question}: {_listed_data(gap.data)} ({REASONS.get(gap.reason, gap.reason)})"
             for question, gap in zip(questions, gaps, strict=True)
         ]
-        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {_REASONS.get(gaps[0].reason, gaps[0].reason)}."
+        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {REASONS.get(gaps[0].reason, gaps[0].reason)}."
         if len(gaps) > 1:
             summary = f"{len(gaps)} vitamin B12 checks could not be made: data were not available."
         detail = "**Why now** These questions are open:\n\n" + "\n".join(lines)
@@ -205,13 +210,13 @@ class Wording:
     def spelling(self, text: str) -> str:
         """The profile's spelling."""
         if self._profile == "uk":
-            return text
+            return _MCG.sub(" micrograms", text)
 
         def american(match: re.Match[str]) -> str:
             word = _AMERICAN[match.group().lower()]
             return _capitalised(word) if match.group()[0].isupper() else word
 
-        return _BRITISH.sub(american, text)
+        return _MICROGRAMS.sub(" mcg", _BRITISH.sub(american, text))
 
     def _compile(self, folder: RuleFolder) -> _Templates:
         definition = folder.definition

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.cds_hooks.outcome import operation_outcome
 from service.endpoints import openapi
@@ -25,6 +25,7 @@ from service.settings import Settings, from_environment
 
 # A request builds thousands of objects: at Python's own 700 the collector would run many times in each.
 _COLLECT_AFTER = 50_000
+_SERVICES = "/cds-services"
 
 
 def create_app(
@@ -36,25 +37,44 @@ def create_app(
     the hook calls (default: the rules of the library). Raises `cards.library.RuleError` for a malformed rule.
     """
     responder = responder or build(settings)
-    today = today or (lambda: datetime.now(settings.zone).date())
+    zone = settings.zone
+    today = today or (lambda: datetime.now(zone).date())
     discovery = Discovery(responder.services.values(), settings.hooks_version)
+    hooks = Hooks(responder, settings.max_body_bytes, today)
     # Hook calls pass by FastAPI, whose own layers would cost as much as a small request.
     router = Router(
         [
-            Route("/cds-services/{id}", Hooks(responder, settings.max_body_bytes, today)),
-            Route("/cds-services", discovery),
-            Route("/cds-services/", discovery),
+            Route(f"{_SERVICES}/{{id}}", hooks),
+            Route(_SERVICES, discovery),
+            Route(f"{_SERVICES}/", discovery),
         ],
         redirect_slashes=False,
         default=_Documented(openapi.document(responder.services.values())),
         lifespan=_steady_memory,
     )
-    return Edge(router)
+    return Edge(_Addresses(responder.services, hooks, router))
 
 
 def from_settings_in_environment() -> ASGIApp:
     """The app that a server process starts. Raises `service.settings.WrongSetting`."""
     return create_app(from_environment())
+
+
+class _Addresses:
+    """The services by one look-up; every other address, and what is no request, by the router."""
+
+    def __init__(self, services: Iterable[str], hooks: ASGIApp, router: ASGIApp) -> None:
+        self._services = {f"{_SERVICES}/{service}": {"id": service} for service in services}
+        self._hooks = hooks
+        self._router = router
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Passes on to whoever answers at this address."""
+        found = self._services.get(scope.get("path", ""))
+        if found is None:
+            return self._router(scope, receive, send)
+        scope["path_params"] = found
+        return self._hooks(scope, receive, send)
 
 
 class _Documented(FastAPI):

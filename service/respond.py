@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from cards.fact import fact
 from cards.library import Library, load
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
@@ -50,7 +50,7 @@ class PrefetchIncomplete(Exception):
         self.keys = keys
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class HookCall:
     """One call, its envelope checked; `draft_orders`, `selections` and `prefetch` are still as the EHR sent them."""
 
@@ -65,7 +65,7 @@ class HookCall:
     has_fhir_access: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Examination:
     """What was read of a call, which rules its drafts triggered, and what became of them."""
 
@@ -76,7 +76,7 @@ class Examination:
     evaluation: Evaluation
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Spoken:
     """A card with the alert that it is about. `silent`: evaluated and to be recorded, never to be shown."""
 
@@ -85,7 +85,7 @@ class Spoken:
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Answer:
     """What one call is answered with.
 
@@ -120,7 +120,7 @@ async def as_received(
     return received
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Service:
     """One CDS service: a hook, its rules, and what discovery says of it."""
 
@@ -170,7 +170,7 @@ class Responder:
             spoken,
             not_evaluated_card(gaps, self._wording) if gaps else None,
             found.evaluation,
-            found.record.unrecognised_codes,
+            len(found.record.unknown_drugs),
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
@@ -280,9 +280,9 @@ def _override_reasons(rules: Sequence[Rule], library: Library, wording: Wording)
     }
 
 
-def _labs_read(rules: Sequence[Rule]) -> set[str]:
+def _labs_read(rules: Sequence[Rule]) -> frozenset[str]:
     """The laboratory concepts that the rules look at."""
-    return {concept for rule in rules for concept in rule.labs}
+    return frozenset[str]().union(*(rule.labs for rule in rules))
 
 
 def _is_patient(user_id: str | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from cards.record import Source, Supplied
@@ -44,6 +44,7 @@ SEARCHES = {
     Source.APPOINTMENTS: Search("Appointment", "-date", 50),
     Source.CLAIMS: Search("ExplanationOfBenefit", "-created", 100),
 }
+_SOURCES = tuple(Source)
 _LAB_SYSTEMS = ("LOINC", "SNOMED")
 
 
@@ -77,16 +78,18 @@ def _codes(rules: Iterable[Rule], terminology: Terminology) -> str:
     )
 
 
-def received(prefetch: Mapping[str, Any] | None, sources: Iterable[Source]) -> dict[Source, Received]:
+def received(prefetch: Mapping[str, Any] | None, sources: Collection[Source]) -> dict[Source, Received]:
     """What arrived under the keys of `sources`.
 
     An absent key is missing; `null` and an empty Bundle say that nothing was found; an OperationOutcome says that
     the EHR's query failed; a Bundle that announces more than it holds is truncated.
     """
     prefetch = prefetch or {}
+    # A source is its key: both are strings.
     return {
-        source: _read(prefetch[source.value], source) if source.value in prefetch else NOTHING_RECEIVED
-        for source in sources
+        source: _read(prefetch[source], source) if source in prefetch else NOTHING_RECEIVED
+        for source in _SOURCES
+        if source in sources
     }
 
 
@@ -112,13 +115,15 @@ def _bundle(bundle: dict[str, Any], page: int) -> Received:
     matches = 0
     failed = False
     for entry in entries:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        search = entry.get("search") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
-            failed = failed or _is_error(resource)
-            continue
+        resource = search = None
+        if isinstance(entry, dict):
+            resource, search = entry.get("resource"), entry.get("search")
+            if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
+                failed = failed or _is_error(resource)
+                continue
         resources.append(resource)
-        matches += not (isinstance(search, dict) and search.get("mode") == "include")
+        if not isinstance(search, dict) or search.get("mode") != "include":
+            matches += 1
     if failed:
         return Received(Supplied.FAILED, resources)
     if _has_more(bundle, matches, page):

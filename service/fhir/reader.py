@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.fact import fact
 from cards.record import (
     NOT_SUPPLIED,
     Allergy,
@@ -26,6 +27,7 @@ from cards.record import (
     Source,
     SourceState,
     Supplied,
+    UnknownDrug,
     Unreadable,
 )
 from cards.terminology import Terminology
@@ -69,7 +71,7 @@ _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
 Fact = Any
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Drafts:
     """The drafts of this patient: as orders, and as the EHR's own JSON by reference.
 
@@ -79,7 +81,7 @@ class Drafts:
     orders: tuple[Order, ...] = ()
     resources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     r4: bool = True
-    unrecognised_codes: int = 0
+    unknown_drugs: tuple[UnknownDrug, ...] = ()
 
 
 class Reader:
@@ -120,7 +122,7 @@ class Reader:
                 orders.append(order)
                 originals[reference] = resource
                 r4 = r4 and _is_r4(resource)
-        return Drafts(tuple(orders), originals, r4, products.unrecognised)
+        return Drafts(tuple(orders), originals, r4, products.unknown)
 
     def record(
         self,
@@ -138,30 +140,37 @@ class Reader:
             lambda: medications(each for found in received.values() for each in found.resources),
         )
         readers = _readers(products, labs_wanted, setting)
+        own = f"Patient/{patient_id}"
         facts: dict[type, list[Fact]] = {}
         states = {}
         for source, (supplied, resources) in received.items():
             unreadable = []
-            types, read = _TYPES.get(source, frozenset()), readers.get(source)
+            types, read = _TYPES[source], readers[source]
             for resource in resources:
                 kind = resource.get("resourceType") if isinstance(resource, dict) else None
                 if not isinstance(kind, str):
                     unreadable.append(_CANNOT_BE_READ)
                     continue
-                if read is None or kind not in types or not _is_of(patient_id, resource):
+                if kind not in types:
+                    continue
+                subject = resource.get("subject")
+                is_own = isinstance(subject, dict) and subject.get("reference") == own
+                if not is_own and not _is_of(patient_id, resource):
                     continue
                 try:
                     found = read(resource)
                 except _FAULTS:
                     unreadable.append(_CANNOT_BE_READ)
                     continue
-                for fact in found if isinstance(found, list) else (found,):
-                    if isinstance(fact, Unreadable):
-                        unreadable.append(fact)
-                    elif fact is not None:
-                        facts.setdefault(type(fact), []).append(fact)
+                if not found:
+                    continue
+                for each in found if isinstance(found, list) else (found,):
+                    if isinstance(each, Unreadable):
+                        unreadable.append(each)
+                    else:
+                        facts.setdefault(type(each), []).append(each)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
-        return _assemble(drafts, facts, states, drafts.unrecognised_codes + products.unrecognised)
+        return _assemble(drafts, facts, states, products.unknown)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.
@@ -182,7 +191,7 @@ def _readers(
     """How a resource of each source is read: one resource in; a fact, a list of facts, or nothing out."""
     return {
         Source.PATIENT: lambda resource: findings.patient(resource, setting),
-        Source.PROBLEMS: lambda resource: findings.problem(resource, setting),
+        Source.PROBLEMS: lambda resource: findings.condition(resource, setting),
         Source.MEDICATIONS: lambda resource: courses.course(resource, products, setting),
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
@@ -198,19 +207,25 @@ def _readers(
 
 
 def _assemble(
-    drafts: Drafts, facts: Mapping[type, list[Fact]], states: Mapping[Source, SourceState], unrecognised: int
+    drafts: Drafts,
+    facts: Mapping[type, list[Fact]],
+    states: Mapping[Source, SourceState],
+    unknown: tuple[UnknownDrug, ...],
 ) -> PatientRecord:
     doses: list[Dose] = facts.get(Dose, [])
-    counted = tuple(dose for dose in doses if dose.amount or dose.source is not Source.DOSES)
+    counted: list[Dose] = []
+    uncounted: list[Dose] = []
+    for dose in doses:
+        (counted if dose.amount or dose.source is not Source.DOSES else uncounted).append(dose)
     patients: list[Patient] = facts.get(Patient, [])
     return PatientRecord(
         drafts=drafts.orders,
         patient=patients[0] if patients else Patient(),
         problems=_all(facts, Problem),
         courses=_all(facts, Course),
-        doses=counted,
+        doses=tuple(counted),
         not_given=_all(facts, NotGiven),
-        doses_without_amount=tuple(dose for dose in doses if dose not in counted),
+        doses_without_amount=tuple(uncounted),
         dispensed=_all(facts, Dispensed),
         labs=_all(facts, LabResult),
         procedures=_all(facts, Procedure),
@@ -218,12 +233,16 @@ def _assemble(
         family=_all(facts, Relative),
         planned=_all(facts, Planned),
         sources=states,
-        unrecognised_codes=unrecognised,
+        unknown_drugs=tuple(dict.fromkeys((*drafts.unknown_drugs, *unknown))),
     )
 
 
 def _all(facts: Mapping[type, list[Fact]], kind: type) -> tuple[Fact, ...]:
     return tuple(facts.get(kind, ()))
+
+
+# The states of sources of which everything could be read.
+_WHOLE = {supplied: SourceState(supplied) for supplied in Supplied}
 
 
 def _state(
@@ -233,7 +252,7 @@ def _state(
     if supplied is Supplied.MISSING:
         return NOT_SUPPLIED
     if supplied is not Supplied.TRUNCATED:
-        return SourceState(supplied, unreadable=unreadable)
+        return SourceState(supplied, unreadable=unreadable) if unreadable else _WHOLE[supplied]
     names = _SORTED_BY.get(source, ())
     days = [
         found for each in resources if isinstance(each, dict) and (found := day(first(each, *names), zone)) is not None

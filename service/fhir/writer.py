@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +14,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from fhir.resources.R4B.task import Task
 
 from cards.dosing import cobalamin
+from cards.fact import fact
 from cards.library import (
     Action,
     Change,
@@ -55,7 +55,7 @@ class CannotWrite(Exception):
     """A suggestion that cannot be expressed as FHIR for this EHR or this order."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Target:
     """For whom and in what setting an action is written.
 

@@ -91,8 +91,7 @@ async def test_every_resource_that_a_vignette_creates_is_valid_r4() -> None:
                 answer = await client.post(
                     f"/cds-services/b12-{vignette.hook.value}", json=ehr.request(vignette, file.today, terminology)
                 )
-            creating = [each for card in answer.json()["cards"] for each in actions(card, "create")]
-            for action in creating:
+            for action in [each for card in answer.json()["cards"] for each in actions(card, "create")]:
                 resource = action["resource"]
                 MODELS[resource["resourceType"]].model_validate(resource)
                 about = resource.get("subject") or resource["for"]
