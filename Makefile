@@ -15,8 +15,8 @@ INSTALLED := $(VENV)/.installed-dev
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-serve: $(INSTALLED)  ## serve on HOST:PORT (127.0.0.1:8000) with WORKERS processes
-	$(BIN)/b12-cds serve --host $(HOST) --port $(PORT) --workers $(WORKERS)
+serve: $(INSTALLED)  ## serve without authentication on HOST:PORT (127.0.0.1:8000) with WORKERS processes
+	$(BIN)/b12-cds serve --open --host $(HOST) --port $(PORT) --workers $(WORKERS)
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest

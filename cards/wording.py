@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from types import CodeType
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
@@ -19,6 +20,8 @@ from cards.rule import Hook, NotEvaluated, Profile, Raised
 
 # Parts of a card that are rendered together; no template and no fact holds this character.
 _NEXT_PART = "\x1e"
+# Compiling is dear, and each client of a service has a wording of its own: by the template's source.
+_COMPILED: dict[str, CodeType] = {}
 SUMMARY_LIMIT = 139  # CDS Hooks 2.0.1: strictly under 140 characters
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -116,7 +119,10 @@ class Wording:
         self._profile = profile
         self._library = library
         # Cards are Markdown, and facts are our own words, numbers and dates: nothing here is HTML.
-        self._jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+        # Not optimised: a filter of one profile, worked out beforehand, would show in the other.
+        self._jinja = SandboxedEnvironment(
+            undefined=StrictUndefined, autoescape=False, trim_blocks=True, optimized=False
+        )
         self._jinja.filters.update(
             day=self.day,
             mass=self.mass,
@@ -239,9 +245,16 @@ class Wording:
         labels = [each.label.replace("{{ order_text }}", self._order_text(each.actions)) for each in card.suggestions]
         parts = [card.summary_of(variant), card.why_now, card.recommended, card.guidance_differs or "", *labels]
         try:
-            return self._jinja.from_string(_NEXT_PART.join(parts))
+            return self._template(_NEXT_PART.join(parts))
         except TemplateSyntaxError as error:
             raise RuleError(f"{folder.folder / 'card.yaml'}: card, {variant}: {error}") from error
+
+    def _template(self, source: str) -> Template:
+        """A template that this profile's filters fill; what it compiles to is the same for every client."""
+        code = _COMPILED.get(source)
+        if code is None:
+            code = _COMPILED[source] = self._jinja.compile(source)
+        return Template.from_code(self._jinja, code, self._jinja.make_globals(None))
 
     def _order_text(self, actions: tuple[Action, ...]) -> str:
         """The orders that the actions create, in words."""

@@ -16,7 +16,7 @@ from service.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {".ci", "cards", "docker", "openapi", "service", "tests"}
-TEXT = {".py", ".md", ".yaml", ".yml", ".json", ".csv", ".toml", ".lock", ".txt", ".cfg", ".sh", ""}
+TEXT = {".py", ".md", ".yaml", ".yml", ".json", ".csv", ".toml", ".lock", ".txt", ".cfg", ".sh", ".css", ".html", ""}
 # Written apart, so that this file does not name them either.
 REGISTRIES = [
     "pypi" + ".org",

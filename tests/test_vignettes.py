@@ -17,7 +17,7 @@ from cards.rule import evaluate, triggered
 from cards.vignettes import ExpectedCard, ExpectedGap, Vignette, VignetteFile, all_files, record
 from cards.wording import Wording
 from service.cds_hooks.response import CDSResponse
-from tests import ehr
+from service.demo import ehr
 from tests.serving import service_on
 
 pytestmark = pytest.mark.anyio

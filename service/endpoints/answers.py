@@ -20,9 +20,12 @@ class Refused(Exception):
     The text goes to the caller; it never holds a value that was sent.
     """
 
-    def __init__(self, status: int, code: IssueCode, text: str, *expression: str) -> None:
+    def __init__(
+        self, status: int, code: IssueCode, text: str, *expression: str, headers: Sequence[Header] = ()
+    ) -> None:
         super().__init__(text)
         self.status = status
+        self.headers = headers
         self.body = orjson.dumps(operation_outcome(code, text, expression))
 
 

@@ -18,7 +18,6 @@ class Received(NamedTuple):
 
 
 NOTHING_RECEIVED = Received(Supplied.MISSING, [])
-PATIENT_TEMPLATE = "Patient/{{context.patientId}}"
 
 
 class Search(NamedTuple):
@@ -48,28 +47,44 @@ _SOURCES = tuple(Source)
 _LAB_SYSTEMS = ("LOINC", "SNOMED")
 
 
+class Query(NamedTuple):
+    """What is asked for one source: a search, or a read by id, which has no parameters."""
+
+    resource: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
 def templates(rules: Iterable[Rule], terminology: Terminology) -> dict[str, str]:
     """The prefetch templates of the `rules` of one hook, by their public keys."""
     rules = tuple(rules)
     wanted = {source for rule in rules for source in rule.sources}
-    result = {}
-    for source in Source:
-        if source not in wanted:
-            continue
-        if source is Source.PATIENT:
-            result[source.value] = PATIENT_TEMPLATE
-            continue
-        search = SEARCHES[source]
-        codes = f"&code={_codes(rules, terminology)}" if source is Source.LABS else ""
-        result[source.value] = (
-            f"{search.resource}?patient={{{{context.patientId}}}}{codes}&_sort={search.sort}&_count={search.page}"
-        )
-    return result
+    labs = {concept for rule in rules for concept in rule.labs}
+    return {
+        source.value: _template(query(source, "{{context.patientId}}", labs, terminology))
+        for source in Source
+        if source in wanted
+    }
 
 
-def _codes(rules: Iterable[Rule], terminology: Terminology) -> str:
-    """The laboratory codes of all results that the rules read."""
-    concepts = {concept for rule in rules for concept in rule.labs}
+def query(source: Source, patient_id: str, labs: Collection[str], terminology: Terminology) -> Query:
+    """The query of one source for a patient; of laboratory results, only the concepts in `labs`."""
+    if source is Source.PATIENT:
+        return Query(f"Patient/{patient_id}")
+    search = SEARCHES[source]
+    codes = (("code", _codes(labs, terminology)),) if source is Source.LABS else ()
+    return Query(
+        search.resource,
+        (("patient", patient_id), *codes, ("_sort", search.sort), ("_count", str(search.page))),
+    )
+
+
+def _template(asked: Query) -> str:
+    parameters = "&".join(f"{name}={value}" for name, value in asked.parameters)
+    return f"{asked.resource}?{parameters}" if parameters else asked.resource
+
+
+def _codes(concepts: Iterable[str], terminology: Terminology) -> str:
+    """The laboratory codes of the concepts."""
     return ",".join(
         f"{terminology.uri(system)}|{code}"
         for concept in sorted(concepts)
@@ -87,13 +102,14 @@ def received(prefetch: Mapping[str, Any] | None, sources: Collection[Source]) ->
     prefetch = prefetch or {}
     # A source is its key: both are strings.
     return {
-        source: _read(prefetch[source], source) if source in prefetch else NOTHING_RECEIVED
+        source: read(prefetch[source], source) if source in prefetch else NOTHING_RECEIVED
         for source in _SOURCES
         if source in sources
     }
 
 
-def _read(value: Any, source: Source) -> Received:
+def read(value: Any, source: Source) -> Received:
+    """What a prefetched value, or the answer of a FHIR server, says about its source."""
     if value is None:
         return Received(Supplied.NONE_FOUND, [])
     kind = value.get("resourceType") if isinstance(value, dict) else None
