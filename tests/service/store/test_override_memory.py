@@ -12,8 +12,8 @@ from sqlalchemy import URL
 
 from cards.library import load
 from cards.vignettes import all_files
-from service.store.store import Store
 from service.demo import ehr as pretend
+from service.store.store import Store
 from tests.service.store.stored import (
     PSEUDONYM_KEY,
     Clock,
