@@ -58,6 +58,9 @@ class Supplied(StrEnum):
     MISSING = "missing"
 
 
+WHOLLY_KNOWN = frozenset({Supplied.SUPPLIED, Supplied.NONE_FOUND})
+
+
 @fact(frozen=True, slots=True)
 class Unreadable:
     """A resource that could not be read: what it was about (None: it could be anything), when, and why not."""
@@ -494,7 +497,7 @@ class PatientRecord:
     def known(self, source: Source, back_to: date | None = None) -> bool:
         """Whether everything that `source` holds from `back_to` on (None: ever) is in this record."""
         state = self.state(source)
-        if state.supplied in (Supplied.SUPPLIED, Supplied.NONE_FOUND):
+        if state.supplied in WHOLLY_KNOWN:
             return True
         return (
             state.supplied is Supplied.TRUNCATED

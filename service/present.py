@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from os import urandom
 from typing import Any
-from uuid import uuid4
 
 from cards.offers import Offers
 from cards.rule import NOT_EVALUATED_TOPIC, NotEvaluated, Raised
@@ -36,9 +37,7 @@ def card(raised: Raised, wording: Wording, offers: Offers, writer: Writer, targe
     if suggestions:
         result["suggestions"] = suggestions
         result["selectionBehavior"] = text.selection
-    result["overrideReasons"] = [
-        {"code": code, "system": OVERRIDE_SYSTEM, "display": display} for code, display in text.override_reasons
-    ]
+    result["overrideReasons"] = _override_reasons(text.override_reasons)
     return result
 
 
@@ -48,26 +47,46 @@ def not_evaluated_card(gaps: Sequence[NotEvaluated], wording: Wording) -> Card:
 
 
 def _card(text: CardText, indicator: str, topic: str) -> Card:
-    label, url = text.sources[0]
+    return {
+        "uuid": _new_uuid(),
+        "summary": text.summary,
+        "indicator": indicator,
+        "detail": text.detail,
+        **_sources(text.sources, topic),
+    }
+
+
+# The same for every card of a rule: made once, and never changed.
+@lru_cache(maxsize=256)
+def _sources(sources: tuple[tuple[str, str | None], ...], topic: str) -> dict[str, Any]:
+    """The members of a card that say where its guidance comes from."""
+    label, url = sources[0]
     source: dict[str, Any] = {"label": label}
     if url:
         source["url"] = url
     source["topic"] = {"system": TOPIC_SYSTEM, "code": topic}
-    result: Card = {
-        "uuid": str(uuid4()),
-        "summary": text.summary,
-        "indicator": indicator,
-        "detail": text.detail,
-        "source": source,
-    }
-    links = [{"label": name, "url": address, "type": "absolute"} for name, address in text.sources if address]
-    if links:
-        result["links"] = links
-    return result
+    links = [{"label": name, "url": address, "type": "absolute"} for name, address in sources if address]
+    return {"source": source, **({"links": links} if links else {})}
+
+
+@lru_cache(maxsize=256)
+def _override_reasons(reasons: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"code": code, "system": OVERRIDE_SYSTEM, "display": display} for code, display in reasons]
+
+
+def _new_uuid() -> str:
+    """A random UUID (RFC 4122, version 4), without the object that Python's own function builds on the way."""
+    number = int.from_bytes(urandom(16), "big") & ~_FIXED_BITS | _VERSION_4
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+_FIXED_BITS = 0xF << 76 | 0x3 << 62
+_VERSION_4 = 0x4 << 76 | 0x2 << 62
 
 
 def _suggestion(suggestion: SuggestionText, actions: list[dict[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {"label": suggestion.label, "uuid": str(uuid4())}
+    result: dict[str, Any] = {"label": suggestion.label, "uuid": _new_uuid()}
     if suggestion.recommended:
         result["isRecommended"] = True
     result["actions"] = actions

@@ -209,7 +209,8 @@ def _assemble(
     drafts: Drafts, facts: Mapping[type, list[Fact]], states: Mapping[Source, SourceState], unrecognised: int
 ) -> PatientRecord:
     doses: list[Dose] = facts.get(Dose, [])
-    counted, uncounted = [], []
+    counted: list[Dose] = []
+    uncounted: list[Dose] = []
     for dose in doses:
         (counted if dose.amount or dose.source is not Source.DOSES else uncounted).append(dose)
     patients: list[Patient] = facts.get(Patient, [])
