@@ -48,6 +48,9 @@ class Source(StrEnum):
     CLAIMS = "claims"
 
 
+SOURCES = tuple(Source)
+
+
 class Supplied(StrEnum):
     """What became of one source: only the first two say anything about the patient."""
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from cards.calendar import months_before
 from cards.fact import fact
-from cards.record import WHOLLY_KNOWN, Course, Order, PatientRecord, Source, Unreadable
+from cards.record import SOURCES, WHOLLY_KNOWN, Course, Order, PatientRecord, Source, Unreadable
 
 Profile = Literal["uk", "us"]
 PROFILES: tuple[Profile, ...] = ("uk", "us")
@@ -248,11 +248,14 @@ def triggered(rules: Sequence[Rule], hook: Hook, drafts: Sequence[Order]) -> tup
     selected = [order for order in drafts if order.selected and (order.medicine.ingredients or order.tests)]
     if not selected:
         return ()
-    return tuple(
-        rule
-        for rule in rules
-        if hook in rule.hooks and any(rule.triggered_by(order, rule.limits) for order in selected)
-    )
+    found = []
+    for rule in rules:
+        if hook in rule.hooks:
+            for order in selected:
+                if rule.triggered_by(order, rule.limits):
+                    found.append(rule)
+                    break
+    return tuple(found)
 
 
 def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
@@ -368,7 +371,7 @@ def _matters(unreadable: Unreadable, need: Need, record: PatientRecord, back_to:
 def _not_available(rule: Rule, record: PatientRecord, today: date) -> tuple[Source, ...]:
     """Sources of the rule that did not arrive or are incomplete, in the order of the public keys."""
     lacking = {need.source for need in (*rule.needs, *rule.uses) if _source_incomplete(need, record, today)}
-    return tuple(source for source in Source if source in lacking) if lacking else ()
+    return tuple(source for source in SOURCES if source in lacking) if lacking else ()
 
 
 def _source_incomplete(need: Need, record: PatientRecord, today: date) -> bool:

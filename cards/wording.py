@@ -271,8 +271,9 @@ def _suggestions(
 
 def _holds(spec: SuggestionSpec, facts: Mapping[str, Any]) -> bool:
     """Whether the facts call for a suggestion."""
-    if spec.when and not all(facts[name] for name in spec.when):
-        return False
+    for name in spec.when:
+        if not facts[name]:
+            return False
     return not (spec.unless and any(facts[name] for name in spec.unless))
 
 

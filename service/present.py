@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from os import urandom
@@ -74,10 +75,20 @@ def _override_reasons(reasons: tuple[tuple[str, str], ...]) -> list[dict[str, st
     return [{"code": code, "system": OVERRIDE_SYSTEM, "display": display} for code, display in reasons]
 
 
+# Random numbers of the system that no UUID was made of yet: each draw is a call to the kernel.
+_drawn: list[int] = []
+_AT_A_TIME = 64
+if hasattr(os, "register_at_fork"):
+    # Two processes must not use the same ones.
+    os.register_at_fork(after_in_child=_drawn.clear)
+
+
 def _new_uuid() -> str:
     """A random UUID (RFC 4122, version 4), without the object that Python's own function builds on the way."""
-    number = int.from_bytes(urandom(16), "big") & ~_FIXED_BITS | _VERSION_4
-    digits = f"{number:032x}"
+    if not _drawn:
+        drawn = urandom(16 * _AT_A_TIME)
+        _drawn.extend(int.from_bytes(drawn[at : at + 16], "big") for at in range(0, len(drawn), 16))
+    digits = f"{_drawn.pop() & ~_FIXED_BITS | _VERSION_4:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
