@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cards.library import Library, load
+from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
 from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
@@ -18,6 +18,7 @@ from service.fhir.reader import Drafts, Reader
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
+from service.value_sets.site import library_of
 
 EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
 
@@ -240,8 +241,11 @@ class Responder:
 
 
 def build(settings: Settings) -> Responder:
-    """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
-    return Responder(load(), open_client(settings))
+    """A responder with every rule of the library, and the site's own products, for whoever calls.
+
+    Raises `cards.library.RuleError` and `cards.terminology.ValueSetError`.
+    """
+    return Responder(library_of(settings.data_dir), open_client(settings))
 
 
 def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
