@@ -6,26 +6,27 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
 import yaml
 
+from cards.fact import fact
+from cards.memory import remembered
+
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
 _COLUMNS = ["system", "code", "display", "meaning", "specific", "evidence"]
 PRODUCT_COLUMNS = ["system", "code", "display", "concepts", "source"]
-_REMEMBERED_TEXTS = 4096
 
 
 class ValueSetError(Exception):
     """A value set that cannot be used; the message names file and line."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Concept:
     """What a code or text stands for.
 
@@ -67,7 +68,7 @@ class _Words:
         ]
         # Most texts name nothing we know: one pattern turns them away before the others are tried.
         self._interesting = _any([pattern for each in concepts.values() for pattern in each.get("text", ())])
-        self.find = lru_cache(maxsize=_REMEMBERED_TEXTS)(self._find)
+        self.find = remembered(self._find)
 
     def _find(self, text: str) -> tuple[str, ...]:
         if not self._interesting or not self._interesting.search(text):
@@ -284,7 +285,7 @@ _AVOIDED = re.compile(
 _SIDE = re.compile(r"\b(left|right|lt|rt)\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def _site_in_text(text: str) -> tuple[str, str | None] | None:
     if not _ANY_SITE.search(text):
         return None
@@ -310,7 +311,7 @@ _ROUTES_IN_TEXT = [
 _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def _route_in_text(text: str) -> str | None:
     return next((kind for kind, pattern in _ROUTE_PATTERNS if pattern.search(text)), None)
 
@@ -325,7 +326,7 @@ _MEASURES = re.compile(
 _TREATS = re.compile(r"\b(?:inj|jab|shot|dose|dosing|replac|treat|therap|supplement|loading|refer)\w*", re.IGNORECASE)
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def is_test_in_text(text: str) -> bool:
     """Whether the words of a request ask for a measurement and not for treatment."""
     return bool(_MEASURES.search(text)) and not _TREATS.search(text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
@@ -12,10 +13,12 @@ from starlette.types import Receive, Scope, Send
 
 from service.cds_hooks.outcome import IssueCode
 from service.cds_hooks.request import CDSRequest
+from service.clientele import Caller
 from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
+from service.endpoints.client_auth import Door
 from service.endpoints.faults import FAULT_BODY, log_fault
-from service.respond import Answer, HookCall, PrefetchIncomplete, Service
+from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
 
 _ALLOWED = "POST, OPTIONS"
 _PATIENT_PREFIX = "Patient/"
@@ -32,48 +35,47 @@ _WHAT_IS_WRONG = {
 }
 
 
-class Answers(Protocol):
-    """Whoever knows the services and what to say when one is called; `service.respond.Responder` does."""
-
-    @property
-    def services(self) -> Mapping[str, Service]:
-        """The services by their ids."""
-
-    async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
-        """The answer. Raises `PrefetchIncomplete`."""
-
-
 class Hooks:
-    """The endpoint of all services, as an ASGI app on a route with `id` in its path."""
+    """The endpoint of all services, as an ASGI app on a route with `id` in its path.
 
-    def __init__(self, responder: Answers, max_body_bytes: int, today: Callable[[], date]) -> None:
-        self._responder = responder
+    `door` knows who calls; `today` says which day it is in a time zone.
+    """
+
+    def __init__(self, door: Door, max_body_bytes: int, today: Callable[[ZoneInfo], date]) -> None:
+        self._door = door
         self._max_body_bytes = max_body_bytes
         self._today = today
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call, or says why not."""
-        service = self._responder.services.get(scope["path_params"]["id"])
+        service = self._door.clientele.services.get(scope["path_params"]["id"])
         if service is not None and scope["method"] != "POST":
             await send_wrong_method(send, scope["method"], _ALLOWED)
             return
         try:
             if service is None:
                 raise Refused(404, "not-found", "There is no service of this id; see /cds-services.")
+            caller = await self._door.enter(scope["headers"], (f"/cds-services/{service.id}",))
             body.check_headers(scope["headers"], self._max_body_bytes)
-            status, answer = await self._answer(service, await body.read(receive, self._max_body_bytes))
+            raw = await body.read(receive, self._max_body_bytes)
+            status, answer = await self._answer(caller, service, raw)
         except Refused as refused:
-            status, answer = refused.status, refused.body
+            await send_json(send, refused.status, refused.body, (NO_STORE, *refused.headers))
+            return
         except body.CallerGone:
             return
         await send_json(send, status, answer, (NO_STORE,))
 
-    async def _answer(self, service: Service, raw: bytes) -> tuple[int, bytes]:
+    async def _answer(self, caller: Caller, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
         request = envelope(document)
         call = hook_call(service, request)
+        own = caller.responder.services.get(service.id)
         try:
-            answer = await self._responder.respond(service, call, self._today())
+            # Where every rule of a service is switched off for this client, others may still have it.
+            answer = NOTHING_TO_SAY
+            if own is not None:
+                answer = await caller.responder.respond(own, call, self._today(caller.client.zone))
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
             raise _incomplete(incomplete.keys) from None
@@ -115,7 +117,7 @@ def hook_call(service: Service, request: CDSRequest) -> HookCall:
         selections=context.get("selections"),
         prefetch=request.prefetch,
         fhir_server=request.fhir_server or None,
-        has_fhir_access=authorization is not None and authorization.complete,
+        fhir_token=authorization.access_token if authorization is not None and authorization.complete else None,
     )
 
 

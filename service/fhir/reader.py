@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.fact import fact
 from cards.record import (
     NOT_SUPPLIED,
     Allergy,
@@ -70,7 +71,7 @@ _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
 Fact = Any
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Drafts:
     """The drafts of this patient: as orders, and as the EHR's own JSON by reference.
 
@@ -106,7 +107,7 @@ class Reader:
         for position, resource in enumerate(resources):
             if not isinstance(resource, dict) or str(resource.get("resourceType")) not in _ORDERS | _SERVICES:
                 continue
-            if not _is_of(patient_id, resource):
+            if not is_of(patient_id, resource):
                 continue
             reference = courses.reference_of(resource, position)
             selected = not chosen or reference in chosen
@@ -139,28 +140,35 @@ class Reader:
             lambda: medications(each for found in received.values() for each in found.resources),
         )
         readers = _readers(products, labs_wanted, setting)
+        own = f"Patient/{patient_id}"
         facts: dict[type, list[Fact]] = {}
         states = {}
         for source, (supplied, resources) in received.items():
             unreadable = []
-            types, read = _TYPES.get(source, frozenset()), readers.get(source)
+            types, read = _TYPES[source], readers[source]
             for resource in resources:
                 kind = resource.get("resourceType") if isinstance(resource, dict) else None
                 if not isinstance(kind, str):
                     unreadable.append(_CANNOT_BE_READ)
                     continue
-                if read is None or kind not in types or not _is_of(patient_id, resource):
+                if kind not in types:
+                    continue
+                subject = resource.get("subject")
+                is_own = isinstance(subject, dict) and subject.get("reference") == own
+                if not is_own and not is_of(patient_id, resource):
                     continue
                 try:
                     found = read(resource)
                 except _FAULTS:
                     unreadable.append(_CANNOT_BE_READ)
                     continue
-                for fact in found if isinstance(found, list) else (found,):
-                    if isinstance(fact, Unreadable):
-                        unreadable.append(fact)
-                    elif fact is not None:
-                        facts.setdefault(type(fact), []).append(fact)
+                if not found:
+                    continue
+                for each in found if isinstance(found, list) else (found,):
+                    if isinstance(each, Unreadable):
+                        unreadable.append(each)
+                    else:
+                        facts.setdefault(type(each), []).append(each)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
         return _assemble(drafts, facts, states, products.unknown)
 
@@ -205,16 +213,19 @@ def _assemble(
     unknown: tuple[UnknownDrug, ...],
 ) -> PatientRecord:
     doses: list[Dose] = facts.get(Dose, [])
-    counted = tuple(dose for dose in doses if dose.amount or dose.source is not Source.DOSES)
+    counted: list[Dose] = []
+    uncounted: list[Dose] = []
+    for dose in doses:
+        (counted if dose.amount or dose.source is not Source.DOSES else uncounted).append(dose)
     patients: list[Patient] = facts.get(Patient, [])
     return PatientRecord(
         drafts=drafts.orders,
         patient=patients[0] if patients else Patient(),
         problems=_all(facts, Problem),
         courses=_all(facts, Course),
-        doses=counted,
+        doses=tuple(counted),
         not_given=_all(facts, NotGiven),
-        doses_without_amount=tuple(dose for dose in doses if dose not in counted),
+        doses_without_amount=tuple(uncounted),
         dispensed=_all(facts, Dispensed),
         labs=_all(facts, LabResult),
         procedures=_all(facts, Procedure),
@@ -230,6 +241,10 @@ def _all(facts: Mapping[type, list[Fact]], kind: type) -> tuple[Fact, ...]:
     return tuple(facts.get(kind, ()))
 
 
+# The states of sources of which everything could be read.
+_WHOLE = {supplied: SourceState(supplied) for supplied in Supplied}
+
+
 def _state(
     source: Source, supplied: Supplied, resources: list[Any], unreadable: tuple[Unreadable, ...], zone: ZoneInfo
 ) -> SourceState:
@@ -237,7 +252,7 @@ def _state(
     if supplied is Supplied.MISSING:
         return NOT_SUPPLIED
     if supplied is not Supplied.TRUNCATED:
-        return SourceState(supplied, unreadable=unreadable)
+        return SourceState(supplied, unreadable=unreadable) if unreadable else _WHOLE[supplied]
     names = _SORTED_BY.get(source, ())
     days = [
         found for each in resources if isinstance(each, dict) and (found := day(first(each, *names), zone)) is not None
@@ -256,7 +271,7 @@ def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]
     return found
 
 
-def _is_of(patient_id: str, resource: dict[str, Any]) -> bool:
+def is_of(patient_id: str, resource: dict[str, Any]) -> bool:
     """Whether a resource is about this patient; one without a subject, or with an identifier alone, is."""
     subject = resource.get("subject") or resource.get("patient")
     if not isinstance(subject, dict):
