@@ -10,13 +10,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cards.library import RuleError, load
@@ -33,11 +34,14 @@ from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
 from service.endpoints.hooks import Hooks
+from service.endpoints.pages import RULES, HumanPages, RuleEndpoints, static_files, to_the_rules
+from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.hangup import Hangup
 from service.operations import metrics
-from service.respond import Service, build
+from service.rehearsal import Rehearsals
+from service.respond import Responder, Service, build
 from service.settings import Settings, WrongSetting, from_environment
 from service.value_sets.site import library_of
 
@@ -68,12 +72,21 @@ def create_app(
     that cannot be used, `service.clients.file.WrongClients`.
     """
     fallback = Fallback(FhirClient(settings.max_body_bytes), settings.fhir_budget_ms)
+
+    def day(zone: ZoneInfo) -> date:
+        return today() if today else now().astimezone(zone).date()
+
     known = _Known(settings, clients, fallback, replay, now) if clients else None
-    door: Door = (
-        known.door if known else OpenDoor(anyone(open_client(settings), responder or build(settings, fallback)))
-    )
+    rehearsals = None
+    if known:
+        door: Door = known.door
+    else:
+        responder = responder or build(settings, fallback)
+        door = OpenDoor(anyone(open_client(settings), responder))
+        if settings.sandbox:
+            rehearsals = Rehearsals(settings, responder if isinstance(responder, Responder) else None)
     discovery = Discovery(lambda: door.clientele.services, settings.hooks_version)
-    hooks = Hooks(door, settings.max_body_bytes, lambda zone: today() if today else now().astimezone(zone).date())
+    hooks = Hooks(door, settings.max_body_bytes, day, rehearsals)
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
@@ -90,6 +103,7 @@ def create_app(
             Route(f"{_SERVICES}/{{id}}", hooks),
             Route(_SERVICES, discovery),
             Route(f"{_SERVICES}/", discovery),
+            *_pages(settings, lambda: day(settings.zone), rehearsals),
         ],
         redirect_slashes=False,
         default=_Documented(lambda: door.clientele.services),
@@ -180,6 +194,17 @@ class _Addresses:
             return self._router(scope, receive, send)
         scope["path_params"] = {"id": service}
         return self._hooks(scope, receive, send)
+
+
+def _pages(settings: Settings, today: Callable[[], date], rehearsals: Rehearsals | None) -> list[BaseRoute]:
+    """The human pages; without a sandbox they are those of the rules."""
+    pages = HumanPages([SANDBOX, RULES] if rehearsals else [RULES])
+    rules = RuleEndpoints(pages, load(), sandbox=rehearsals is not None)
+    if rehearsals is None:
+        front: list[BaseRoute] = [Route("/", to_the_rules)]
+    else:
+        front = SandboxEndpoints(pages, load(), settings, today, rehearsals).routes
+    return [*front, *rules.routes, static_files()]
 
 
 class _Documented(FastAPI):

@@ -144,10 +144,11 @@ class Responder:
     """
 
     def __init__(self, library: Library, client: Client, fallback: Fallback | None = None) -> None:
+        self.profile = client.profile
         self._library = library
         self._fallback = fallback
         self._access = client.fhir
-        self._profile = client.profile
+        self._rule_pages = client.rule_pages
         self._reader = Reader(library.terminology, client.zone)
         self.wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
@@ -204,11 +205,11 @@ class Responder:
             r4=found.drafts.r4,
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
-        offers = Offers(self._library, self._profile, found.record, today)
+        offers = Offers(self._library, self.profile, found.record, today)
         return tuple(
             Spoken(
                 raised,
-                card(raised, self.wording, offers, self._writer, target),
+                card(raised, self.wording, offers, self._writer, target, self._rule_pages),
                 silent=raised.rule.topic in self._silent,
             )
             for raised in found.evaluation.raised

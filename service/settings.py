@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     public_url: WebAddress | None = Field(
         default=None, description="an http or https address without query, such as https://b12.example.org"
     )
+    sandbox: bool = Field(default=True, description="on or off")
     thresholds: Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_json)] = Field(
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',
@@ -89,6 +90,11 @@ class Settings(BaseSettings):
     otlp_endpoint: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None, description="an http or https address of an OTLP collector, such as http://collector:4318"
     )
+
+    @property
+    def rule_pages(self) -> str | None:
+        """The address of the rule pages, when it is known under which address EHRs know the service."""
+        return f"{self.public_url}/rules" if self.public_url else None
 
     @property
     def zone(self) -> ZoneInfo:

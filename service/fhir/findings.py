@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from cards.neurology import NEUROLOGICAL
 from cards.record import (
     ClinicalStatus,
     CourseStatus,
@@ -61,10 +62,29 @@ def patient(resource: dict[str, Any], setting: Setting) -> Patient:
     """The person, without name or identifier."""
     deceased = resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime"))
     return Patient(
-        born=when(resource.get("birthDate"), setting.zone),
+        born=_not_future(when(resource.get("birthDate"), setting.zone), setting),
         deceased=deceased or resource.get("deceased") is True,
         left=resource.get("active") is False,
     )
+
+
+def condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unreadable]:
+    """A condition that rules know; a neurological one dated in the future is named beside it, for its date decides.
+
+    A date in the future counts as not known.
+    """
+    found = problem(resource, setting)
+    if found is None:
+        return []
+    dates = (found.began, found.recorded)
+    began, recorded = (_not_future(each, setting) for each in dates)
+    kind = next((each.name for each in found.concepts if each.name in NEUROLOGICAL), None)
+    faults = [Unreadable(kind, None, "future-date")] if kind and (began, recorded) != dates and not began else []
+    return [replace(found, began=began, recorded=recorded), *faults]
+
+
+def _not_future(day: When | None, setting: Setting) -> When | None:
+    return None if day is None or day.earliest > setting.today else day
 
 
 def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
@@ -126,6 +146,9 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
             # "B12 injection declined", "taught to inject B12": words alone are never counted (rules 8.1, 8.4).
             return Unreadable("cobalamin", day, "unreadable")
         return Dose(_INJECTED, day, None, Route.INTRAMUSCULAR, None, Source.PROCEDURES)
+    if day and day.earliest > setting.today:
+        # Not done yet, whatever the status says.
+        return Unreadable(concepts[0].name, None, "future-date")
     length = _CENTIMETRES.search(" ".join([*words, *_notes(resource)]))
     return Procedure(
         concepts,

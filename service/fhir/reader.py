@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import date
 from typing import Any
@@ -37,13 +37,13 @@ from service.fhir.prefetch import Received
 from service.fhir.product import Products, medications
 from service.fhir.setting import Setting
 
-_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
-_SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
+ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
+SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
 # The types that a key may hold, of any FHIR version; others are not what was asked for.
-_TYPES: dict[Source, frozenset[str]] = {
+TYPES: dict[Source, frozenset[str]] = {
     Source.PATIENT: frozenset({"Patient"}),
     Source.PROBLEMS: frozenset({"Condition"}),
-    Source.MEDICATIONS: _ORDERS,
+    Source.MEDICATIONS: ORDERS,
     Source.DOSES: frozenset({"MedicationAdministration"}),
     Source.STATEMENTS: frozenset({"MedicationStatement", "MedicationUsage"}),
     Source.DISPENSES: frozenset({"MedicationDispense"}),
@@ -51,7 +51,7 @@ _TYPES: dict[Source, frozenset[str]] = {
     Source.PROCEDURES: frozenset({"Procedure"}),
     Source.ALLERGIES: frozenset({"AllergyIntolerance"}),
     Source.FAMILY: frozenset({"FamilyMemberHistory"}),
-    Source.TESTS: _SERVICES,
+    Source.TESTS: SERVICES,
     Source.APPOINTMENTS: frozenset({"Appointment"}),
     Source.CLAIMS: frozenset({"ExplanationOfBenefit"}),
 }
@@ -105,14 +105,14 @@ class Reader:
         chosen = {each for each in _list(selections) if isinstance(each, str)}
         orders, originals, r4 = [], {}, True
         for position, resource in enumerate(resources):
-            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in _ORDERS | _SERVICES:
+            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in ORDERS | SERVICES:
                 continue
             if not is_of(patient_id, resource):
                 continue
             reference = courses.reference_of(resource, position)
             selected = not chosen or reference in chosen
             try:
-                if resource["resourceType"] in _SERVICES:
+                if resource["resourceType"] in SERVICES:
                     order = findings.test_order(resource, reference, setting, selected=selected)
                 else:
                     order = courses.order(resource, position, products, setting, selected=selected)
@@ -133,44 +133,70 @@ class Reader:
         today: date,
     ) -> PatientRecord:
         """The patient, from the sources in `received` and no others; of results, only the concepts that are wanted."""
-        setting = Setting(self._terminology, self._zone, today)
         # A Medication may stand beside the orders in any of the Bundles.
-        products = Products(
-            self._terminology,
-            lambda: medications(each for found in received.values() for each in found.resources),
+        reading = self.reading(
+            labs_wanted,
+            patient_id,
+            today,
+            lambda: medications(each for one in received.values() for each in one.resources),
         )
-        readers = _readers(products, labs_wanted, setting)
-        own = f"Patient/{patient_id}"
         facts: dict[type, list[Fact]] = {}
         states = {}
         for source, (supplied, resources) in received.items():
             unreadable = []
-            types, read = _TYPES[source], readers[source]
             for resource in resources:
-                kind = resource.get("resourceType") if isinstance(resource, dict) else None
-                if not isinstance(kind, str):
-                    unreadable.append(_CANNOT_BE_READ)
-                    continue
-                if kind not in types:
-                    continue
-                subject = resource.get("subject")
-                is_own = isinstance(subject, dict) and subject.get("reference") == own
-                if not is_own and not is_of(patient_id, resource):
-                    continue
-                try:
-                    found = read(resource)
-                except _FAULTS:
-                    unreadable.append(_CANNOT_BE_READ)
-                    continue
-                if not found:
-                    continue
-                for each in found if isinstance(found, list) else (found,):
+                for each in reading.facts(source, resource):
                     if isinstance(each, Unreadable):
                         unreadable.append(each)
                     else:
                         facts.setdefault(type(each), []).append(each)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
-        return _assemble(drafts, facts, states, products.unknown)
+        return assembled(drafts, facts, states, reading.unknown)
+
+    def reading(
+        self,
+        labs_wanted: Collection[str],
+        patient_id: str,
+        today: date,
+        beside: Callable[[], Mapping[str, dict[str, Any]]],
+    ) -> Reading:
+        """Reads resources of this patient one by one; `beside` gives the Medication resources by their id."""
+        setting = Setting(self._terminology, self._zone, today)
+        return Reading(Products(self._terminology, beside), labs_wanted, patient_id, setting)
+
+
+class Reading:
+    """Turns the resources of one patient into facts, one resource at a time."""
+
+    def __init__(self, products: Products, labs_wanted: Collection[str], patient_id: str, setting: Setting) -> None:
+        self._readers = _readers(products, labs_wanted, setting)
+        self._products = products
+        self._patient_id = patient_id
+        self._own = f"Patient/{patient_id}"
+
+    @property
+    def unknown(self) -> tuple[UnknownDrug, ...]:
+        """The drug codes met so far that no value set knows."""
+        return self._products.unknown
+
+    def facts(self, source: Source, resource: Any) -> Sequence[Fact]:
+        """What a resource of this source says; what cannot be read is `Unreadable`."""
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if not isinstance(kind, str):
+            return (_CANNOT_BE_READ,)
+        if kind not in TYPES[source]:
+            return ()
+        subject = resource.get("subject")
+        is_own = isinstance(subject, dict) and subject.get("reference") == self._own
+        if not is_own and not is_of(self._patient_id, resource):
+            return ()
+        try:
+            found = self._readers[source](resource)
+        except _FAULTS:
+            return (_CANNOT_BE_READ,)
+        if not found:
+            return ()
+        return found if isinstance(found, list) else (found,)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.
@@ -191,7 +217,7 @@ def _readers(
     """How a resource of each source is read: one resource in; a fact, a list of facts, or nothing out."""
     return {
         Source.PATIENT: lambda resource: findings.patient(resource, setting),
-        Source.PROBLEMS: lambda resource: findings.problem(resource, setting),
+        Source.PROBLEMS: lambda resource: findings.condition(resource, setting),
         Source.MEDICATIONS: lambda resource: courses.course(resource, products, setting),
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
@@ -206,12 +232,13 @@ def _readers(
     }
 
 
-def _assemble(
+def assembled(
     drafts: Drafts,
     facts: Mapping[type, list[Fact]],
     states: Mapping[Source, SourceState],
-    unknown: tuple[UnknownDrug, ...],
+    unknown: tuple[UnknownDrug, ...] = (),
 ) -> PatientRecord:
+    """The record of these facts; `unknown`: the drug codes in the chart that no value set knows."""
     doses: list[Dose] = facts.get(Dose, [])
     counted: list[Dose] = []
     uncounted: list[Dose] = []

@@ -16,11 +16,11 @@ from cards.vignettes import Vignette, all_files
 from cards.wording import REASONS
 from service.clients.client import open_client
 from service.commands.explain import explain as as_text
+from service.demo import ehr
 from service.endpoints.hooks import envelope, hook_call
 from service.explain import Explanation, RuleExplained, UnknownCode, Verdict, explain
 from service.respond import Responder, build
 from service.settings import Settings
-from tests import ehr
 
 LIBRARY = load()
 TODAY = date(2026, 11, 23)
