@@ -69,6 +69,7 @@ class Settings(BaseSettings):
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',
     )
+    data_dir: Path = Field(default=Path(".data"), description="a folder for what this site keeps")
     hooks_version: str = Field(
         default="2.0.1", pattern=r"^[0-9]+(\.[0-9]+){2}$", description="a version of CDS Hooks, such as 2.0.1"
     )
