@@ -160,6 +160,7 @@ class Rule:
     """
 
     topic: str
+    version: int
     hooks: frozenset[Hook]
     needs: tuple[Need, ...]
     uses: tuple[Need, ...]
