@@ -1,4 +1,4 @@
-"""The command line: b12-cds serve | explain | rules | openapi."""
+"""The command line: b12-cds serve | explain | rules | replay | review | demo-population | openapi."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
 from cards.library import RuleError, load
+from service.commands import population
 from service.commands.explain import explain as explanation
 from service.commands.rules import index, markdown, plain
 from service.endpoints import openapi
@@ -37,6 +38,7 @@ def main() -> None:
     rules = commands.add_parser("rules", help="print the index of all rules")
     rules.add_argument("--markdown", action="store_true", help="as the table of cards/README.md")
     commands.add_parser("openapi", help="print the OpenAPI document")
+    population.add_commands(commands)
     arguments = parser.parse_args()
     try:
         settings = from_environment()
@@ -60,6 +62,8 @@ def main() -> None:
     elif arguments.command == "rules":
         rows = index(load())
         print(markdown(rows) if arguments.markdown else plain(rows), end="")
+    elif (status := population.answer(arguments, settings, load(), datetime.now(settings.zone).date())) is not None:
+        sys.exit(status)
     else:
         print(json.dumps(openapi.document(responder.services.values()), indent=2, ensure_ascii=False))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cards.rule import Profile
@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',
     )
+    pseudonym_key: SecretStr | None = Field(
+        default=None, min_length=16, description="a secret of 16 characters or more"
+    )  # fmt: skip
     hooks_version: str = Field(
         default="2.0.1", pattern=r"^[0-9]+(\.[0-9]+){2}$", description="a version of CDS Hooks, such as 2.0.1"
     )
