@@ -5,25 +5,26 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
 import yaml
 
+from cards.fact import fact
+from cards.memory import remembered
+
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
 _COLUMNS = ["system", "code", "display", "meaning", "specific", "evidence"]
-_REMEMBERED_TEXTS = 4096
 
 
 class ValueSetError(Exception):
     """A value set that cannot be used; the message names file and line."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Concept:
     """What a code or text stands for.
 
@@ -55,7 +56,7 @@ class _Words:
         ]
         # Most texts name nothing we know: one pattern turns them away before the others are tried.
         self._interesting = _any([pattern for each in concepts.values() for pattern in each.get("text", ())])
-        self.find = lru_cache(maxsize=_REMEMBERED_TEXTS)(self._find)
+        self.find = remembered(self._find)
 
     def _find(self, text: str) -> tuple[str, ...]:
         if not self._interesting or not self._interesting.search(text):
@@ -81,6 +82,7 @@ class Terminology:
         concepts = _yaml(folder / "concepts.yaml")
         vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
+        self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
         self._codes: dict[tuple[str, str], tuple[Coded, ...]] = {}
         self._members: dict[tuple[str, str], list[str]] = {}
         for subfolder, kind in _KINDS.items():
@@ -109,6 +111,10 @@ class Terminology:
     def uri(self, system: str) -> str:
         """The canonical address of a code system, by its short name."""
         return self._systems[system][0]
+
+    def knows_system(self, address: str) -> bool:
+        """Whether the value sets have codes of the code system at this address."""
+        return address in self._known_addresses
 
     def codes_of(self, concept: str, system: str) -> tuple[str, ...]:
         """The codes of a concept in one code system (short name), in the order of its file."""
@@ -223,7 +229,7 @@ _AVOIDED = re.compile(
 _SIDE = re.compile(r"\b(left|right|lt|rt)\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def _site_in_text(text: str) -> tuple[str, str | None] | None:
     if not _ANY_SITE.search(text):
         return None
@@ -249,7 +255,7 @@ _ROUTES_IN_TEXT = [
 _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def _route_in_text(text: str) -> str | None:
     return next((kind for kind, pattern in _ROUTE_PATTERNS if pattern.search(text)), None)
 
@@ -264,7 +270,7 @@ _MEASURES = re.compile(
 _TREATS = re.compile(r"\b(?:inj|jab|shot|dose|dosing|replac|treat|therap|supplement|loading|refer)\w*", re.IGNORECASE)
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def is_test_in_text(text: str) -> bool:
     """Whether the words of a request ask for a measurement and not for treatment."""
     return bool(_MEASURES.search(text)) and not _TREATS.search(text)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from types import CodeType
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
+from cards.fact import fact
 from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder
 from cards.offers import Offers, Withheld, only_removes
 from cards.record import Course, LabResult, Source, When
@@ -19,6 +20,8 @@ from cards.rule import Hook, NotEvaluated, Profile, Raised
 
 # Parts of a card that are rendered together; no template and no fact holds this character.
 _NEXT_PART = "\x1e"
+# Compiling is dear, and each client of a service has a wording of its own: by the template's source.
+_COMPILED: dict[str, CodeType] = {}
 SUMMARY_LIMIT = 139  # CDS Hooks 2.0.1: strictly under 140 characters
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -58,7 +61,7 @@ SOURCE_NAMES = {
     Source.APPOINTMENTS: "appointments",
     Source.CLAIMS: "claims",
 }
-_REASONS = {
+REASONS = {
     "missing": "not supplied",
     "failed": "could not be retrieved",
     "truncated": "incomplete",
@@ -73,10 +76,11 @@ _REASONS = {
     "timing-missing": "does not say how often",
     "timing-unread": "says how often in words that could not be read",
     "implausible-value": "has an impossible value",
+    "no-dose-recorded": "no injection of any kind is recorded",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class SuggestionText:
     """One button, with what it does."""
 
@@ -85,7 +89,7 @@ class SuggestionText:
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CardText:
     """A card in words: `sources` are label and address, the first is the card's own source."""
 
@@ -97,7 +101,7 @@ class CardText:
     override_reasons: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class _Templates:
     """A rule's words in one profile: per variant all its parts as one template, which is rendered at one go."""
 
@@ -115,7 +119,10 @@ class Wording:
         self._profile = profile
         self._library = library
         # Cards are Markdown, and facts are our own words, numbers and dates: nothing here is HTML.
-        self._jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+        # Not optimised: a filter of one profile, worked out beforehand, would show in the other.
+        self._jinja = SandboxedEnvironment(
+            undefined=StrictUndefined, autoescape=False, trim_blocks=True, optimized=False
+        )
         self._jinja.filters.update(
             day=self.day,
             mass=self.mass,
@@ -157,7 +164,7 @@ class Wording:
             detail="\n\n".join(parts),
             sources=rule.sources,
             suggestions=suggestions,
-            selection=rule.folder.definition.card.selection,
+            selection=rule.folder.definition.card.selection_of(variant),
             override_reasons=rule.override_reasons,
         )
 
@@ -165,10 +172,10 @@ class Wording:
         """The one card that says which questions could not be answered, and for want of what."""
         questions = [self._library.folders[gap.rule.topic].definition.question for gap in gaps]
         lines = [
-            f"- {question}: {_listed_data(gap.data)} ({_REASONS.get(gap.reason, gap.reason)})"
+            f"- {question}: {_listed_data(gap.data)} ({REASONS.get(gap.reason, gap.reason)})"
             for question, gap in zip(questions, gaps, strict=True)
         ]
-        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {_REASONS.get(gaps[0].reason, gaps[0].reason)}."
+        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {REASONS.get(gaps[0].reason, gaps[0].reason)}."
         if len(gaps) > 1:
             summary = f"{len(gaps)} vitamin B12 checks could not be made: data were not available."
         detail = "**Why now** These questions are open:\n\n" + "\n".join(lines)
@@ -238,9 +245,16 @@ class Wording:
         labels = [each.label.replace("{{ order_text }}", self._order_text(each.actions)) for each in card.suggestions]
         parts = [card.summary_of(variant), card.why_now, card.recommended, card.guidance_differs or "", *labels]
         try:
-            return self._jinja.from_string(_NEXT_PART.join(parts))
+            return self._template(_NEXT_PART.join(parts))
         except TemplateSyntaxError as error:
             raise RuleError(f"{folder.folder / 'card.yaml'}: card, {variant}: {error}") from error
+
+    def _template(self, source: str) -> Template:
+        """A template that this profile's filters fill; what it compiles to is the same for every client."""
+        code = _COMPILED.get(source)
+        if code is None:
+            code = _COMPILED[source] = self._jinja.compile(source)
+        return Template.from_code(self._jinja, code, self._jinja.make_globals(None))
 
     def _order_text(self, actions: tuple[Action, ...]) -> str:
         """The orders that the actions create, in words."""

@@ -1,26 +1,24 @@
-"""The command line: b12-cds serve | explain | rules | openapi."""
+"""The command line: b12-cds serve | check-config | explain | rules | openapi."""
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
-
-import uvicorn
-from uvicorn.config import LOGGING_CONFIG
 
 from cards.library import RuleError, load
+from service.clients.file import WrongClients, read_clients
+from service.commands.check_config import describe
 from service.commands.explain import explain as explanation
 from service.commands.rules import index, markdown, plain
+from service.commands.serve import serve as serve_hooks
+from service.commands.serve import settle
 from service.endpoints import openapi
 from service.endpoints.answers import Refused
 from service.endpoints.body import json_object
 from service.respond import build
-from service.settings import Settings, WrongSetting, from_environment
+from service.settings import WrongSetting, from_environment
 
 
 def main() -> None:
@@ -28,9 +26,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="b12-cds", description="CDS Hooks services for vitamin B12.")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve the hooks over HTTP")
-    serve.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
+    serve.add_argument("--host", help="address (default: B12_CDS_HOST, else 127.0.0.1)")
     serve.add_argument("--port", default=8000, type=int, help="port, 0 for any free one (default: %(default)s)")
     serve.add_argument("--workers", default=1, type=int, help="server processes (default: %(default)s)")
+    serve.add_argument("--open", action="store_true", help="without authentication, for this machine only")
+    check = commands.add_parser("check-config", help="check the settings and say what each client may do")
+    check.add_argument("--host", help="the address to be served (default: B12_CDS_HOST, else 127.0.0.1)")
     explain = commands.add_parser("explain", help="say rule by rule what one request comes to")
     explain.add_argument("request", type=Path, help="a file with the JSON of one hook call")
     explain.add_argument("--date", type=date.fromisoformat, help="the day of the call (default: today)")
@@ -39,17 +40,32 @@ def main() -> None:
     commands.add_parser("openapi", help="print the OpenAPI document")
     arguments = parser.parse_args()
     try:
-        settings = from_environment()
-        responder = build(settings)
-    except (WrongSetting, RuleError) as wrong:
+        _run(arguments, parser)
+    except (WrongSetting, WrongClients, RuleError) as wrong:
         parser.exit(2, f"b12-cds: {wrong}\n")
+
+
+def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if arguments.command == "serve":
         if not 0 <= arguments.port <= 65_535:
             parser.error("--port must be from 0 to 65535")
         if arguments.workers < 1:
             parser.error("--workers must be 1 or more")
-        _serve(settings, arguments.host, arguments.port, arguments.workers)
-    elif arguments.command == "explain":
+        settings = settle(arguments.host, arguments.open)
+        build(settings)
+        serve_hooks(settings, load(), arguments.port, arguments.workers)
+        return
+    if arguments.command == "check-config":
+        settings = settle(arguments.host, open_to_all=False)
+        build(settings)
+        if settings.clients is None:
+            print(f"Whoever reaches {settings.host} may call: B12_CDS_OPEN is 1.")
+        else:
+            print(describe(read_clients(settings.clients, settings, load()), settings, load()), end="")
+        return
+    settings = from_environment()
+    responder = build(settings)
+    if arguments.command == "explain":
         today = arguments.date or datetime.now(settings.zone).date()
         try:
             print(explanation(json_object(arguments.request.read_bytes()), responder, load(), today), end="")
@@ -62,32 +78,6 @@ def main() -> None:
         print(markdown(rows) if arguments.markdown else plain(rows), end="")
     else:
         print(json.dumps(openapi.document(responder.services.values()), indent=2, ensure_ascii=False))
-
-
-def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
-    address = f"[{host}]" if ":" in host else host
-    print(
-        f"B12 CDS: profile {settings.profile}, time zone {settings.zone.key}, http://{address}:{port}/cds-services",
-        file=sys.stderr,
-        flush=True,
-    )
-    uvicorn.run(
-        "service.app:from_settings_in_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        server_header=False,
-        log_config=_log_config(),
-    )
-
-
-def _log_config() -> dict[str, Any]:
-    """The server's own log format, for our log lines too."""
-    config = copy.deepcopy(LOGGING_CONFIG)
-    config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
-    return config
 
 
 if __name__ == "__main__":

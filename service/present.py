@@ -14,14 +14,23 @@ from service.fhir.writer import CannotWrite, Target, Writer
 TOPIC_SYSTEM = "urn:b12-cds:topic"
 OVERRIDE_SYSTEM = "urn:b12-cds:override-reason"
 OVERRIDE_CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
+WHY_THIS_CARD = "Why this card?"
 
 Card = dict[str, Any]
 
 
-def card(raised: Raised, wording: Wording, offers: Offers, writer: Writer, target: Target) -> Card:
-    """The card of an alert; a suggestion that cannot be written as FHIR is left out and given in words."""
+def card(
+    raised: Raised, wording: Wording, offers: Offers, writer: Writer, target: Target, rule_pages: str | None = None
+) -> Card:
+    """The card of an alert; a suggestion that cannot be written as FHIR is left out and given in words.
+
+    It links to the page of its rule when `rule_pages`, their address, is known.
+    """
     text = wording.text(raised, offers)
     result = _card(text, raised.level.value, raised.rule.topic)
+    if rule_pages:
+        why = {"label": WHY_THIS_CARD, "url": f"{rule_pages}/{raised.rule.topic}", "type": "absolute"}
+        result["links"] = [*result.get("links", ()), why]
     about = raised.alert.about
     suggestions, in_words = [], []
     for suggestion in text.suggestions:

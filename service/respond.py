@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from typing import Any
 
 from pydantic import SecretStr
 
+from cards.fact import fact
 from cards.library import Library, load
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
@@ -54,7 +55,7 @@ class PrefetchIncomplete(Exception):
         self.keys = keys
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class HookCall:
     """One call, its envelope checked; `draft_orders`, `selections` and `prefetch` are still as the EHR sent them."""
 
@@ -75,7 +76,7 @@ class HookCall:
         return self.fhir_token is not None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Examination:
     """What was read of a call, which rules its drafts triggered, and what became of them."""
 
@@ -86,7 +87,7 @@ class Examination:
     evaluation: Evaluation
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Spoken:
     """A card with the alert that it is about. `silent`: evaluated and to be recorded, never to be shown."""
 
@@ -95,7 +96,7 @@ class Spoken:
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Answer:
     """What one call is answered with.
 
@@ -121,7 +122,7 @@ class Answer:
 NOTHING_TO_SAY = Answer()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Service:
     """One CDS service: a hook, its rules, and what discovery says of it."""
 
@@ -142,19 +143,20 @@ class Responder:
     """
 
     def __init__(self, library: Library, client: Client, fallback: Fallback | None = None) -> None:
+        self.profile = client.profile
         self._library = library
         self._fallback = fallback
         self._access = client.fhir
-        self._profile = client.profile
+        self._rule_pages = client.rule_pages
         self._reader = Reader(library.terminology, client.zone)
-        self._wording = Wording(library, client.profile)
+        self.wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
         modes = {topic: client.mode_of(topic) for topic in library.folders}
         self._silent = frozenset(topic for topic, mode in modes.items() if mode == "silent")
-        self._never_supplied = frozenset(source.value for source in client.never_supplied)
+        self._never_supplied = client.never_supplied
         rules = [rule for rule in library.rules(client.profile, client.thresholds) if modes[rule.topic] != "off"]
         self.services: Mapping[str, Service] = {
-            service.id: service for hook in Hook if (service := _service(hook, rules, library, self._wording))
+            service.id: service for hook in Hook if (service := _service(hook, rules, library, self.wording))
         }
 
     async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
@@ -175,14 +177,14 @@ class Responder:
         if visit:
             received = await visit.completed(received, self._queries(call, rules))
         found = self._examined(service, call, drafts, rules, received, today)
-        _demand_required_keys(found.evaluation, service.hook, received)
+        self._demand_required_keys(found.evaluation, service.hook, received)
         spoken = self.spoken(call, found, today)
         gaps = self._open_questions(found.evaluation, service.hook)
         return Answer(
             spoken,
-            not_evaluated_card(gaps, self._wording) if gaps else None,
+            not_evaluated_card(gaps, self.wording) if gaps else None,
             found.evaluation,
-            found.record.unrecognised_codes,
+            len(found.record.unknown_drugs),
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
@@ -202,11 +204,11 @@ class Responder:
             r4=found.drafts.r4,
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
-        offers = Offers(self._library, self._profile, found.record, today)
+        offers = Offers(self._library, self.profile, found.record, today)
         return tuple(
             Spoken(
                 raised,
-                card(raised, self._wording, offers, self._writer, target),
+                card(raised, self.wording, offers, self._writer, target, self._rule_pages),
                 silent=raised.rule.topic in self._silent,
             )
             for raised in found.evaluation.raised
@@ -253,13 +255,52 @@ class Responder:
         return tuple(
             gap
             for gap in worth_a_card(evaluation.not_evaluated, hook)
-            if gap.rule.topic not in self._silent and not set(gap.data) <= self._never_supplied
+            if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
+
+    def _demand_required_keys(
+        self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]
+    ) -> None:
+        """Raises `PrefetchIncomplete` when no live rule can be answered for lack of data that this EHR could send.
+
+        A rule that nobody hears asks for nothing: its call must not fail for a clinician.
+        """
+        silent = self._silent
+        if any(each.rule.topic not in silent for each in evaluation.raised):
+            return
+        if any(topic not in silent for topic in evaluation.evaluated):
+            return
+        gaps = [gap for gap in evaluation.not_evaluated if gap.rule.topic not in silent]
+        missing = Supplied.MISSING.value
+        if any(gap.reason != missing for gap in gaps):
+            return
+        keys = {
+            need.source
+            for gap in gaps
+            for need in gap.rule.needed(hook)
+            if received[need.source].state is Supplied.MISSING
+            and not (need.instead and received[need.instead].state is not Supplied.MISSING)
+        } - self._never_supplied
+        if keys:
+            raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
 
 
 def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
     """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
     return Responder(load(), open_client(settings), fallback)
+
+
+def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, Service]:
+    """The services as discovery tells them to every client at once: what any of the responders offers or asks for."""
+    if len(responders) == 1:
+        return responders[0].services
+    told = {}
+    for hook in Hook:
+        services = [each for responder in responders for each in responder.services.values() if each.hook is hook]
+        rules = sorted((rule for service in services for rule in service.rules), key=lambda rule: rule.precedence)
+        if service := _service(hook, rules, library, responders[0].wording):
+            told[service.id] = service
+    return told
 
 
 def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
@@ -271,7 +312,7 @@ def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wordi
     if not own:
         return None
     title, description = _ABOUT[hook]
-    topics = ", ".join(library.folders[rule.topic].definition.title for rule in own)
+    topics = ", ".join(dict.fromkeys(library.folders[rule.topic].definition.title for rule in own))
     needs = sorted({need.source.value for rule in own for need in rule.needed(hook)})
     return Service(
         id=f"b12-{hook.value}",
@@ -298,30 +339,14 @@ def _override_reasons(rules: Sequence[Rule], library: Library, wording: Wording)
     }
 
 
-def _labs_read(rules: Sequence[Rule]) -> set[str]:
+def _labs_read(rules: Sequence[Rule]) -> frozenset[str]:
     """The laboratory concepts that the rules look at."""
-    return {concept for rule in rules for concept in rule.labs}
+    return frozenset[str]().union(*(rule.labs for rule in rules))
 
 
 def _is_patient(user_id: str | None) -> bool:
     """Whether the reader of the card would be the patient or a relative: the wording is for clinicians."""
     return bool(user_id) and str(user_id).startswith(("Patient/", "RelatedPerson/"))
-
-
-def _demand_required_keys(evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]) -> None:
-    if evaluation.raised or evaluation.evaluated:
-        return
-    missing = Supplied.MISSING.value
-    if any(gap.reason != missing for gap in evaluation.not_evaluated):
-        return
-    keys = {
-        need.source
-        for gap in evaluation.not_evaluated
-        for need in gap.rule.needed(hook)
-        if received[need.source].state is Supplied.MISSING
-        and not (need.instead and received[need.instead].state is not Supplied.MISSING)
-    }
-    raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
 
 
 def _in_chart(reference: str, drafts: Drafts, received: Mapping[Source, prefetch.Received]) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -39,6 +40,16 @@ def _yes_is_1(value: object) -> object:
     return int(value) if isinstance(value, bool) else value
 
 
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def zone_of(profile: Profile) -> ZoneInfo:
+    """The time zone that a profile has unless another is set."""
+    return ZoneInfo(_ZONES[profile])
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 Threshold = Annotated[Decimal, BeforeValidator(_yes_is_1)]
 
 
@@ -50,15 +61,23 @@ class Settings(BaseSettings):
     profile: Profile = Field(default="uk", description="uk or us")
     time_zone: ZoneInfo | None = Field(default=None, description="an IANA time zone, such as Europe/London")
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="a whole number of bytes, 1000 or more")
-    public_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+    public_url: WebAddress | None = Field(
         default=None, description="an http or https address without query, such as https://b12.example.org"
     )
+    sandbox: bool = Field(default=True, description="on or off")
     thresholds: Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_json)] = Field(
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',
     )
     hooks_version: str = Field(
         default="2.0.1", pattern=r"^[0-9]+(\.[0-9]+){2}$", description="a version of CDS Hooks, such as 2.0.1"
+    )
+    host: str = Field(default="127.0.0.1", description="the address or host name to listen on")
+    clients: Path | None = Field(default=None, description="the path of clients.toml")
+    open: bool = Field(default=False, description="1 to ask callers for no authentication, else 0")
+    allow_open: bool = Field(default=False, description="1 to allow that on an address that others can reach, else 0")
+    open_fhir_servers: Annotated[tuple[WebAddress, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="http or https base URLs, separated by commas"
     )
 
     fhir_budget_ms: int = Field(
@@ -72,9 +91,14 @@ class Settings(BaseSettings):
     )
 
     @property
+    def rule_pages(self) -> str | None:
+        """The address of the rule pages, when it is known under which address EHRs know the service."""
+        return f"{self.public_url}/rules" if self.public_url else None
+
+    @property
     def zone(self) -> ZoneInfo:
         """Where "today" is decided: the time zone that was set, else the profile's own."""
-        return self.time_zone or ZoneInfo(_ZONES[self.profile])
+        return self.time_zone or zone_of(self.profile)
 
 
 def from_environment() -> Settings:

@@ -33,6 +33,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None
     if younger_than(record, today, 16):
         return Excluded("under 16")
+    if record.patient.deceased:
+        return Excluded("the patient has died")
     given = [dose.when.latest for dose in injections(record)]
     asked = set(order.tests)
     wait = timedelta(days=limits.whole("antibody_wait_days"))

@@ -147,7 +147,9 @@ def _at_risk(order: Order, record: PatientRecord, limits: Limits, today: date, f
         )
     if facts["tested"]:
         return None
-    if has(record, *_FOLATE_FOR_LIFE) or set(_FOLATE_FOR_LIFE) & _indications(order):
+    long_term = has(record, *_FOLATE_FOR_LIFE) or set(_FOLATE_FOR_LIFE) & _indications(order)
+    # New neurological signs are never explained by the blood disease or the dialysis for which folate is given.
+    if long_term and not signs(record, today):
         return Alert("long_term_folate_untested", {**facts, "ask_b12": True}, order)
     risk = symptoms or _unexplained_anaemia(record, today, limits) or strong_risk(record, limits, today)
     return Alert("at_risk_untested", {**facts, "risk": risk, "ask_b12": True}, order) if risk else None

@@ -19,7 +19,8 @@ def when(value: Any, zone: ZoneInfo) -> When | None:
         return None
     try:
         if len(value) == 10:
-            return When.on(date.fromisoformat(value))
+            known = date.fromisoformat(value)
+            return When(known, known)
         if len(value) == 7:
             year, month = int(value[:4]), int(value[5:])
             return When(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
@@ -32,7 +33,7 @@ def when(value: Any, zone: ZoneInfo) -> When | None:
 
 def _local_day(value: str, zone: ZoneInfo) -> date:
     """The local day of an instant; a time without a zone is taken as local."""
-    moment = datetime.fromisoformat(_FRACTION.sub("", value, count=1))
+    moment = datetime.fromisoformat(_FRACTION.sub("", value, count=1) if "." in value else value)
     return moment.date() if moment.tzinfo is None else moment.astimezone(zone).date()
 
 

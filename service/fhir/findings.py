@@ -24,6 +24,7 @@ from cards.record import (
     When,
 )
 from cards.terminology import Concept, extent_in_text, is_test_in_text
+from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
@@ -68,11 +69,11 @@ def patient(resource: dict[str, Any], setting: Setting) -> Patient:
 
 def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     """A condition that rules know; None for one they do not, or that was refuted or entered in error."""
-    verification = code_in(resource.get("verificationStatus"))
-    if verification in _NOT_PRESENT:
-        return None
     concepts, by_text = _concepts(resource.get("code"), setting)
     if not concepts:
+        return None
+    verification = code_in(resource.get("verificationStatus"))
+    if verification in _NOT_PRESENT:
         return None
     status = _STATUSES.get(code_in(resource.get("clinicalStatus")) or "")
     ended = when(
@@ -229,7 +230,9 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     words = texts_of(code)
     if not coded:
         named = _in_text(words, setting)
-        return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), bool(named)
+        if not named:
+            return (), False
+        return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), True
     coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
         return coded, False
@@ -259,16 +262,18 @@ def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
     if not isinstance(code, dict):
         return ()
     codings = code.get("coding")
+    find = setting.terminology.find
     found: list[Concept] = []
-    for coding in codings if isinstance(codings, list) else [codings]:
-        if isinstance(coding, dict):
-            coded = setting.terminology.find(str(coding.get("system")), str(coding.get("code")))
+    for coding in codings if isinstance(codings, list) else (codings,):
+        if isinstance(coding, dict) and (coded := find(str(coding.get("system")), str(coding.get("code")))):
             found += [each.concept for each in coded if each.concept.kind == kind]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def _in_text(words: list[str], setting: Setting) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for text in words for name in setting.terminology.conditions_in_text(text)))
+    find = setting.terminology.conditions_in_text
+    found = [name for text in words for name in find(text)]
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
@@ -284,43 +289,24 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def code_in(value: Any) -> str | None:
-    """A status: a code, or the first code of a CodeableConcept, or its words."""
-    if isinstance(value, str):
-        return value
-    codings = value.get("coding") if isinstance(value, dict) else None
-    for coding in codings if isinstance(codings, list) else []:
-        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
-            return str(coding["code"])
-    text = value.get("text") if isinstance(value, dict) else None
-    return text.strip().lower().replace(" ", "-") if isinstance(text, str) else None
-
-
-def texts_of(concept: Any) -> list[str]:
-    """The text and the displays of a CodeableConcept."""
-    if not isinstance(concept, dict):
-        return []
-    codings = concept.get("coding")
-    found = [concept.get("text")]
-    found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
-    return [each for each in found if isinstance(each, str) and each]
-
-
 def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def _notes(resource: dict[str, Any]) -> list[str]:
-    notes = resource.get("note")
+    notes, description, comment = resource.get("note"), resource.get("description"), resource.get("comment")
+    if notes is None and description is None and comment is None:
+        return []
     found = [
         each.get("text") if isinstance(each, dict) else each for each in (notes if isinstance(notes, list) else [notes])
     ]
-    found += [resource.get("description"), resource.get("comment")]
-    return [each for each in found if isinstance(each, str)]
+    return [each for each in (*found, description, comment) if isinstance(each, str)]
 
 
 def _reasons(resource: dict[str, Any]) -> list[str]:
     reasons = first(resource, "reasonCode", "reason", "reasonCodeableConcept")
+    if reasons is None:
+        return []
     return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in texts_of(each)]
 
 

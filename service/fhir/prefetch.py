@@ -43,6 +43,7 @@ SEARCHES = {
     Source.APPOINTMENTS: Search("Appointment", "-date", 50),
     Source.CLAIMS: Search("ExplanationOfBenefit", "-created", 100),
 }
+_SOURCES = tuple(Source)
 _LAB_SYSTEMS = ("LOINC", "SNOMED")
 
 
@@ -92,16 +93,18 @@ def _codes(concepts: Iterable[str], terminology: Terminology) -> str:
     )
 
 
-def received(prefetch: Mapping[str, Any] | None, sources: Iterable[Source]) -> dict[Source, Received]:
+def received(prefetch: Mapping[str, Any] | None, sources: Collection[Source]) -> dict[Source, Received]:
     """What arrived under the keys of `sources`.
 
     An absent key is missing; `null` and an empty Bundle say that nothing was found; an OperationOutcome says that
     the EHR's query failed; a Bundle that announces more than it holds is truncated.
     """
     prefetch = prefetch or {}
+    # A source is its key: both are strings.
     return {
-        source: read(prefetch[source.value], source) if source.value in prefetch else NOTHING_RECEIVED
-        for source in sources
+        source: read(prefetch[source], source) if source in prefetch else NOTHING_RECEIVED
+        for source in _SOURCES
+        if source in sources
     }
 
 
@@ -128,13 +131,15 @@ def _bundle(bundle: dict[str, Any], page: int) -> Received:
     matches = 0
     failed = False
     for entry in entries:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        search = entry.get("search") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
-            failed = failed or _is_error(resource)
-            continue
+        resource = search = None
+        if isinstance(entry, dict):
+            resource, search = entry.get("resource"), entry.get("search")
+            if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
+                failed = failed or _is_error(resource)
+                continue
         resources.append(resource)
-        matches += not (isinstance(search, dict) and search.get("mode") == "include")
+        if not isinstance(search, dict) or search.get("mode") != "include":
+            matches += 1
     if failed:
         return Received(Supplied.FAILED, resources)
     if _has_more(bundle, matches, page):

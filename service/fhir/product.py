@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import Any
 
 from cards.dosing import COBALAMINS
-from cards.record import Medicine, Route, Strength
+from cards.memory import LONGEST_TEXT, TEXTS
+from cards.record import Medicine, Route, Strength, UnknownDrug
 from cards.strength import lists_several, strengths_in
-from cards.terminology import Coded, Terminology
+from cards.terminology import Terminology
 from service.fhir.dates import first
 
 _INJECTION = re.compile(r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b", re.I)
@@ -37,20 +38,23 @@ class Products:
     """Finds the medicine of a resource.
 
     `beside`: the resources that came with it, searched for a Medication only when one is referred to.
-    `unrecognised` counts drug codings that no value set knows.
+    `unknown` are the drug codes that no value set knows, each once.
     """
 
     def __init__(self, terminology: Terminology, beside: Callable[[], Mapping[str, dict[str, Any]]]) -> None:
         self._terminology = terminology
         self._beside = beside
         self._bundled: Mapping[str, dict[str, Any]] | None = None
-        self.unrecognised = 0
+        self._unknown: dict[tuple[str, str], UnknownDrug] = {}
 
     def of(self, resource: dict[str, Any]) -> Medicine:
         """The medicine of a request, administration, statement or dispense of any FHIR version."""
         concept, product = self._concept(resource)
         words = _words(concept, resource)
-        found = self._by_code(concept, words) or (_by_words(words, self._terminology) if words else NO_MEDICINE)
+        found = self._by_code(concept, words)
+        if found is None:
+            found = self._named(words) if words else NO_MEDICINE
+            self._note_unknown(concept, words, found)
         if not product:
             return found
         strengths = {**found.strengths, **_ingredient_strengths(product, found, self._terminology)}
@@ -58,7 +62,9 @@ class Products:
 
     def _concept(self, resource: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The CodeableConcept of the drug, and the Medication resource that it stands in."""
-        concept = first(resource, "medicationCodeableConcept", "medication", "product")
+        concept = resource.get("medicationCodeableConcept")
+        if concept is None:
+            concept = first(resource, "medication", "product")
         reference = resource.get("medicationReference")
         if isinstance(concept, dict) and ("concept" in concept or "reference" in concept):
             # R5 CodeableReference; DSTU2 and STU3 have a plain Reference here in some resources.
@@ -87,19 +93,47 @@ class Products:
             self._bundled = self._beside()
         return self._bundled.get(target) or self._bundled.get(target.split("/_history")[0].rsplit("/", 1)[-1]) or {}
 
+    @property
+    def unknown(self) -> tuple[UnknownDrug, ...]:
+        """The codes that no value set knows: those whose words name a drug of ours, and those without any words."""
+        return tuple(self._unknown.values())
+
     def _by_code(self, concept: dict[str, Any], words: tuple[str, ...]) -> Medicine | None:
-        codings = concept.get("coding")
-        coded = False
-        for coding in codings if isinstance(codings, list) else (codings,):
-            if not isinstance(coding, dict):
-                continue
-            code = coding.get("code")
-            coded = coded or isinstance(code, str)
-            found = self._terminology.find(str(coding.get("system")), str(code))
+        for coding in _codings(concept):
+            system, code = str(coding.get("system")), str(coding.get("code"))
+            found = self._terminology.find(system, code)
             if found and found[0].concept.kind == "drug":
-                return _known(found, words, self._terminology)
-        self.unrecognised += coded
+                known = _known if _are_short(words) else _known.__wrapped__
+                return known(system, code, words, self._terminology)
         return None
+
+    def _named(self, words: tuple[str, ...]) -> Medicine:
+        return (_by_words if _are_short(words) else _by_words.__wrapped__)(words, self._terminology)
+
+    def _note_unknown(self, concept: dict[str, Any], words: tuple[str, ...], found: Medicine) -> None:
+        """Keeps a code that may be a gap of the value sets; one whose words name another drug is none."""
+        if words and not found.ingredients:
+            return
+        codes = [
+            (str(coding.get("system") or ""), coding["code"])
+            for coding in _codings(concept)
+            if isinstance(coding.get("code"), str)
+        ]
+        if codes:
+            # Of several, the one of a system that the value sets have says most; a local code is no gap of theirs.
+            system, code = next((each for each in codes if self._terminology.knows_system(each[0])), codes[0])
+            self._unknown.setdefault((system, code), UnknownDrug(system, code, found.ingredients))
+
+
+def _are_short(words: tuple[str, ...]) -> bool:
+    """Whether words may be remembered across calls: longer ones would fill the memory."""
+    return sum(map(len, words)) <= LONGEST_TEXT
+
+
+def _codings(concept: dict[str, Any]) -> list[dict[str, Any]]:
+    """The codings of a concept; a lone object is taken as a list of one."""
+    codings = concept.get("coding")
+    return [each for each in (codings if isinstance(codings, list) else [codings]) if isinstance(each, dict)]
 
 
 def medications(resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
@@ -129,9 +163,10 @@ def _words(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[str, ...]
     return tuple(found)
 
 
-@lru_cache(maxsize=8192)
-def _known(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Terminology) -> Medicine:
-    """A medicine by its code."""
+@lru_cache(maxsize=TEXTS)
+def _known(system: str, code: str, words: tuple[str, ...], terminology: Terminology) -> Medicine:
+    """A medicine by its code, which the value sets know."""
+    coded = terminology.find(system, code)
     ingredients = _ingredients((each.concept.name for each in coded if each.concept.kind == "drug"), terminology)
     named = " | ".join((coded[0].display, *words))
     if ingredients == ("cyanocobalamin",) and not _CYANOCOBALAMIN.search(named):
@@ -159,7 +194,7 @@ def _form_named(words: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=TEXTS)
 def _by_words(words: tuple[str, ...], terminology: Terminology) -> Medicine:
     """A medicine by its words; none that we know when they name nothing."""
     named = " | ".join(words)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.fact import fact
 from cards.record import Period, PeriodUnit, Repeat
 from cards.terminology import Terminology
 from service.fhir.dates import day, first
@@ -20,7 +20,7 @@ _UNITS = {unit.value: unit for unit in PeriodUnit}
 _MINUTES_IN_HOUR = Decimal(60)
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Timing:
     """What could be read: see `cards.record.Instruction` for the members."""
 

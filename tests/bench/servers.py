@@ -59,7 +59,7 @@ class Server:
 def service() -> Iterator[Server]:
     """The service as it is delivered, with its default settings."""
     port = _free_port()
-    command = ["-m", "service", "serve", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command = ["-m", "service", "serve", "--open", "--host", HOST, "--port", str(port), "--workers", "1"]
     with _running("service", command, port) as server:
         yield server
 

@@ -18,7 +18,7 @@ from tests.service.calls import SIGN, VIEW, order_sign
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The address of a server on a free port, and its process, which is ended afterwards if it still runs."""
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "service", "serve", "--open", "--port", "0", *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:

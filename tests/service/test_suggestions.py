@@ -16,7 +16,7 @@ from cards.library import load
 from cards.record import Source
 from cards.rule import PROFILES, Hook, Profile
 from cards.vignettes import ExpectedCard, all_files
-from tests import ehr
+from service.demo import ehr
 from tests.serving import service_on
 
 pytestmark = pytest.mark.anyio
