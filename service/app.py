@@ -21,9 +21,10 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cards.library import RuleError, load
+from cards.terminology import ValueSetError
 from service.bookkeeping import Bookkeeping
 from service.cds_hooks.outcome import operation_outcome
-from service.clientele import Answers, anyone, registered
+from service.clientele import Answers, Clientele, anyone, registered
 from service.clients.client import open_client
 from service.clients.file import WrongClients, read_clients
 from service.clients.keys import PublishedKeys
@@ -47,6 +48,7 @@ from service.settings import Settings, WrongSetting, from_environment
 from service.store.configured import opened
 from service.store.ledger import Ledger, NoLedger
 from service.store.memory import Memory
+from service.value_sets.site import library_of
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +76,8 @@ def create_app(
     the clock; `today` says which day it is everywhere (default: by the clock, in the time zone of the client that
     calls).
 
-    Raises `cards.library.RuleError` for a malformed rule, `service.clients.file.WrongClients`.
+    Raises `cards.library.RuleError` for a malformed rule, `cards.terminology.ValueSetError` for a site's own products
+    that cannot be used, `service.clients.file.WrongClients`.
     """
     fallback = Fallback(FhirClient(settings.max_body_bytes), settings.fhir_budget_ms)
 
@@ -156,7 +159,8 @@ class _Known:
         self._http = httpx.AsyncClient()
         self._keys = PublishedKeys(self._http)
         self._fallback = fallback
-        clientele = registered(self._clients, load(), fallback)
+        self._data_dir = settings.data_dir
+        clientele = self._registered(self._clients)
         refused = metrics.authentication_failed
         replays = Replays(replay, now, metrics.replay_checked_alone)
         self.door = GuardedDoor(clientele, settings.public_url, self._keys, replays, now, refused)
@@ -178,8 +182,8 @@ class _Known:
     async def _read_again(self) -> None:
         try:
             clients = await asyncio.to_thread(self._read)
-            clientele = await asyncio.to_thread(registered, clients, load(), self._fallback)
-        except (WrongClients, RuleError) as wrong:
+            clientele = await asyncio.to_thread(self._registered, clients)
+        except (WrongClients, RuleError, ValueSetError) as wrong:
             _log.error("the clients stay as they were: %s", wrong)
             return
         # Calls that are going on finish with what they began with.
@@ -187,6 +191,9 @@ class _Known:
         self._keys.fetch_ahead(clients.trusts)
         _settle()
         _log.info("clients read again: %s", ", ".join(clientele.callers))
+
+    def _registered(self, clients: Clients) -> Clientele:
+        return registered(clients, library_of(self._data_dir), self._fallback)
 
 
 class _Addresses:

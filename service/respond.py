@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from cards.fact import fact
-from cards.library import Library, load
+from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
 from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
@@ -23,6 +23,7 @@ from service.fhir.references import with_medications
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
+from service.value_sets.site import library_of
 
 EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
 
@@ -294,8 +295,11 @@ class Responder:
 
 
 def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
-    """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
-    return Responder(load(), open_client(settings), fallback)
+    """A responder with every rule of the library, and the site's own products, for whoever calls.
+
+    Raises `cards.library.RuleError` and `cards.terminology.ValueSetError`.
+    """
+    return Responder(library_of(settings.data_dir), open_client(settings), fallback)
 
 
 def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, Service]:

@@ -85,6 +85,7 @@ class Settings(BaseSettings):
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',
     )
+    data_dir: Path = Field(default=Path(".data"), description="a folder for what this site keeps")
     hooks_version: str = Field(
         default="2.0.1", pattern=r"^[0-9]+(\.[0-9]+){2}$", description="a version of CDS Hooks, such as 2.0.1"
     )
@@ -105,7 +106,6 @@ class Settings(BaseSettings):
     otlp_endpoint: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None, description="an http or https address of an OTLP collector, such as http://collector:4318"
     )
-    data_dir: Path = Field(default=Path(".data"), description="a folder")
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = Field(
         default=None, description="the address of a PostgreSQL database, such as postgresql://b12@db.example.org/b12"
     )
