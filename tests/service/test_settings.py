@@ -11,13 +11,14 @@ import pytest
 from service.settings import Settings, WrongSetting, from_environment
 
 NAMES = ["PROFILE", "TIME_ZONE", "MAX_BODY_BYTES", "PUBLIC_URL", "THRESHOLDS", "HOOKS_VERSION"]
-STORE = ["DATA_DIR", "DATABASE_URL", "MIGRATE", "KEEP_DAYS", "COMMENT_CHARACTERS", "OVERRIDE_QUIET_DAYS", "PSEUDONYM_KEY"]
+STORE = ["DATA_DIR", "DATABASE_URL", "MIGRATE", "KEEP_DAYS", "COMMENT_CHARACTERS"]
+MEMORY = ["OVERRIDE_QUIET_DAYS", "PSEUDONYM_KEY"]
 
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing about the service."""
-    for name in (*NAMES, *STORE):
+    for name in (*NAMES, *STORE, *MEMORY):
         monkeypatch.delenv(f"B12_CDS_{name}", raising=False)
 
 
