@@ -10,13 +10,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench openapi format lock clean
+.PHONY: help serve test check bench burden statements openapi format lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-serve: $(INSTALLED)  ## serve on HOST:PORT (127.0.0.1:8000) with WORKERS processes
-	$(BIN)/b12-cds serve --host $(HOST) --port $(PORT) --workers $(WORKERS)
+serve: $(INSTALLED)  ## serve without authentication on HOST:PORT (127.0.0.1:8000) with WORKERS processes
+	$(BIN)/b12-cds serve --open --host $(HOST) --port $(PORT) --workers $(WORKERS)
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
@@ -33,6 +33,12 @@ check: $(INSTALLED)  ## lint, format, types, import contracts, freshness of what
 bench: $(INSTALLED)  ## measure against a minimal FastAPI app in the same run
 	$(BIN)/python -m tests.bench
 
+burden: $(INSTALLED)  ## print cards per rule and level over all patients of the tests
+	$(BIN)/python -m tests.burden
+
+statements: $(INSTALLED)  ## print the statements of the founding document with the patients that prove them
+	$(BIN)/python -c "from cards.statements import table; print(table())"
+
 openapi: $(INSTALLED)  ## write openapi/openapi.json
 	$(BIN)/b12-cds openapi > openapi/openapi.json
 
@@ -43,7 +49,7 @@ lock:  ## renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --extra dev pyproject.toml --output-file requirements-dev.lock
+	  --custom-compile-command "make lock" --constraints requirements.lock --extra dev pyproject.toml --output-file requirements-dev.lock
 
 clean:  ## remove what was set up
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

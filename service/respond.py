@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from datetime import date
 from typing import Any
 
-from cards.library import Library, load
+from pydantic import SecretStr
+
+from cards.fact import fact
+from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
 from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
+from service.fhir.fallback import Fallback
 from service.fhir.reader import Drafts, Reader
+from service.fhir.references import with_medications
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
+from service.value_sets.site import library_of
 
 EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
 
@@ -43,14 +49,18 @@ _USAGE = (
 
 
 class PrefetchIncomplete(Exception):
-    """No triggered rule could be answered because required prefetch keys were absent; `keys` names them."""
+    """No triggered rule could be answered because required prefetch keys were absent.
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
+    `keys` names them, `lacking` the rules that wanted them.
+    """
+
+    def __init__(self, keys: tuple[str, ...], lacking: tuple[NotEvaluated, ...] = ()) -> None:
         super().__init__(", ".join(keys))
         self.keys = keys
+        self.lacking = lacking
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class HookCall:
     """One call, its envelope checked; `draft_orders`, `selections` and `prefetch` are still as the EHR sent them."""
 
@@ -62,10 +72,16 @@ class HookCall:
     selections: Any = None
     prefetch: Mapping[str, Any] | None = None
     fhir_server: str | None = None
-    has_fhir_access: bool = False
+    # Lives as long as the call; it stands in no text, log or error.
+    fhir_token: SecretStr | None = field(default=None, repr=False)
+
+    @property
+    def has_fhir_access(self) -> bool:
+        """Whether the EHR gave leave to read from its FHIR server."""
+        return self.fhir_token is not None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Examination:
     """What was read of a call, which rules its drafts triggered, and what became of them."""
 
@@ -76,7 +92,7 @@ class Examination:
     evaluation: Evaluation
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Spoken:
     """A card with the alert that it is about. `silent`: evaluated and to be recorded, never to be shown."""
 
@@ -85,18 +101,20 @@ class Spoken:
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Answer:
     """What one call is answered with.
 
     `spoken`: the cards of alerts, most urgent first. `open_questions`: the card that names what could not be checked.
-    `evaluation`: of the live and the silent rules; None when no rule had anything to look at.
+    `evaluation`: of the live and the silent rules; None when no rule had anything to look at. `record`: what they
+    looked at.
     """
 
     spoken: tuple[Spoken, ...] = ()
     open_questions: Card | None = None
     evaluation: Evaluation | None = None
     unrecognised_codes: int = 0
+    record: PatientRecord | None = None
 
     def body(self) -> dict[str, Any]:
         """The answer as JSON."""
@@ -109,18 +127,9 @@ class Answer:
 
 
 NOTHING_TO_SAY = Answer()
-# Fetches what the EHR did not send: the keys that are still missing, failed or cut short come back completed.
-Complete = Callable[[HookCall, Mapping[Source, prefetch.Received]], Awaitable[Mapping[Source, prefetch.Received]]]
 
 
-async def as_received(
-    _call: HookCall, received: Mapping[Source, prefetch.Received]
-) -> Mapping[Source, prefetch.Received]:
-    """Completes nothing: prefetch alone is what is known."""
-    return received
-
-
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Service:
     """One CDS service: a hook, its rules, and what discovery says of it."""
 
@@ -135,42 +144,55 @@ class Service:
 
 
 class Responder:
-    """Answers the hook calls of one client. Holds no state between calls."""
+    """Answers the hook calls of one client. Holds no state between calls.
 
-    def __init__(self, library: Library, client: Client) -> None:
+    `fallback` fetches what the client's EHR did not send; without it, prefetch alone is what is known.
+    """
+
+    def __init__(self, library: Library, client: Client, fallback: Fallback | None = None) -> None:
+        self.profile = client.profile
         self._library = library
-        self._profile = client.profile
+        self._fallback = fallback
+        self._access = client.fhir
+        self._rule_pages = client.rule_pages
         self._reader = Reader(library.terminology, client.zone)
-        self._wording = Wording(library, client.profile)
+        self.wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
         modes = {topic: client.mode_of(topic) for topic in library.folders}
         self._silent = frozenset(topic for topic, mode in modes.items() if mode == "silent")
-        self._never_supplied = frozenset(source.value for source in client.never_supplied)
+        self._never_supplied = client.never_supplied
         rules = [rule for rule in library.rules(client.profile, client.thresholds) if modes[rule.topic] != "off"]
         self.services: Mapping[str, Service] = {
-            service.id: service for hook in Hook if (service := _service(hook, rules, library, self._wording))
+            service.id: service for hook in Hook if (service := _service(hook, rules, library, self.wording))
         }
 
-    async def respond(self, service: Service, call: HookCall, today: date, complete: Complete = as_received) -> Answer:
-        """The answer to one call; `complete` may fetch what the EHR did not send.
+    async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
+        """The answer to one call.
 
         Raises `PrefetchIncomplete` when every triggered rule lacks a required prefetch key.
         """
         if service.hook is Hook.PATIENT_VIEW and _is_patient(call.user_id):
             return NOTHING_TO_SAY
+        visit = self._fallback.visit(call, self._access) if self._fallback else None
+        drafts_named = await with_medications(call.draft_orders, call.prefetch, visit.medications if visit else None)
+        if drafts_named is not call.draft_orders:
+            call = replace(call, draft_orders=drafts_named)
         drafts, rules = self._triggered(service, call, today)
         if not rules:
             return NOTHING_TO_SAY
-        received = await complete(call, _received(call, rules))
+        received = _received(call, rules)
+        if visit:
+            received = await visit.completed(received, self._queries(call, rules))
         found = self._examined(service, call, drafts, rules, received, today)
-        _demand_required_keys(found.evaluation, service.hook, received)
+        self._demand_required_keys(found.evaluation, service.hook, received)
         spoken = self.spoken(call, found, today)
         gaps = self._open_questions(found.evaluation, service.hook)
         return Answer(
             spoken,
-            not_evaluated_card(gaps, self._wording) if gaps else None,
+            not_evaluated_card(gaps, self.wording) if gaps else None,
             found.evaluation,
-            found.record.unrecognised_codes,
+            len(found.record.unknown_drugs),
+            found.record,
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
@@ -190,15 +212,21 @@ class Responder:
             r4=found.drafts.r4,
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
-        offers = Offers(self._library, self._profile, found.record, today)
+        offers = Offers(self._library, self.profile, found.record, today)
         return tuple(
             Spoken(
                 raised,
-                card(raised, self._wording, offers, self._writer, target),
+                card(raised, self.wording, offers, self._writer, target, self._rule_pages),
                 silent=raised.rule.topic in self._silent,
             )
             for raised in found.evaluation.raised
         )
+
+    def _queries(self, call: HookCall, rules: Sequence[Rule]) -> dict[Source, prefetch.Query]:
+        """What these rules would ask a FHIR server for, and no more."""
+        labs, terminology = _labs_read(rules), self._library.terminology
+        sources = {source for rule in rules for source in rule.sources}
+        return {source: prefetch.query(source, call.patient_id, labs, terminology) for source in sources}
 
     def _triggered(self, service: Service, call: HookCall, today: date) -> tuple[Drafts, tuple[Rule, ...]]:
         drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
@@ -235,13 +263,56 @@ class Responder:
         return tuple(
             gap
             for gap in worth_a_card(evaluation.not_evaluated, hook)
-            if gap.rule.topic not in self._silent and not set(gap.data) <= self._never_supplied
+            if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
 
+    def _demand_required_keys(
+        self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]
+    ) -> None:
+        """Raises `PrefetchIncomplete` when no live rule can be answered for lack of data that this EHR could send.
 
-def build(settings: Settings) -> Responder:
-    """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
-    return Responder(load(), open_client(settings))
+        A rule that nobody hears asks for nothing: its call must not fail for a clinician.
+        """
+        silent = self._silent
+        if any(each.rule.topic not in silent for each in evaluation.raised):
+            return
+        if any(topic not in silent for topic in evaluation.evaluated):
+            return
+        gaps = [gap for gap in evaluation.not_evaluated if gap.rule.topic not in silent]
+        missing = Supplied.MISSING.value
+        if any(gap.reason != missing for gap in gaps):
+            return
+        keys = {
+            need.source
+            for gap in gaps
+            for need in gap.rule.needed(hook)
+            if received[need.source].state is Supplied.MISSING
+            and not (need.instead and received[need.instead].state is not Supplied.MISSING)
+        } - self._never_supplied
+        if keys:
+            names = tuple(source.value for source in Source if source in keys)
+            raise PrefetchIncomplete(names, evaluation.not_evaluated)
+
+
+def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
+    """A responder with every rule of the library, and the site's own products, for whoever calls.
+
+    Raises `cards.library.RuleError` and `cards.terminology.ValueSetError`.
+    """
+    return Responder(library_of(settings.data_dir), open_client(settings), fallback)
+
+
+def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, Service]:
+    """The services as discovery tells them to every client at once: what any of the responders offers or asks for."""
+    if len(responders) == 1:
+        return responders[0].services
+    told = {}
+    for hook in Hook:
+        services = [each for responder in responders for each in responder.services.values() if each.hook is hook]
+        rules = sorted((rule for service in services for rule in service.rules), key=lambda rule: rule.precedence)
+        if service := _service(hook, rules, library, responders[0].wording):
+            told[service.id] = service
+    return told
 
 
 def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
@@ -253,7 +324,7 @@ def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wordi
     if not own:
         return None
     title, description = _ABOUT[hook]
-    topics = ", ".join(library.folders[rule.topic].definition.title for rule in own)
+    topics = ", ".join(dict.fromkeys(library.folders[rule.topic].definition.title for rule in own))
     needs = sorted({need.source.value for rule in own for need in rule.needed(hook)})
     return Service(
         id=f"b12-{hook.value}",
@@ -280,30 +351,14 @@ def _override_reasons(rules: Sequence[Rule], library: Library, wording: Wording)
     }
 
 
-def _labs_read(rules: Sequence[Rule]) -> set[str]:
+def _labs_read(rules: Sequence[Rule]) -> frozenset[str]:
     """The laboratory concepts that the rules look at."""
-    return {concept for rule in rules for concept in rule.labs}
+    return frozenset[str]().union(*(rule.labs for rule in rules))
 
 
 def _is_patient(user_id: str | None) -> bool:
     """Whether the reader of the card would be the patient or a relative: the wording is for clinicians."""
     return bool(user_id) and str(user_id).startswith(("Patient/", "RelatedPerson/"))
-
-
-def _demand_required_keys(evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]) -> None:
-    if evaluation.raised or evaluation.evaluated:
-        return
-    missing = Supplied.MISSING.value
-    if any(gap.reason != missing for gap in evaluation.not_evaluated):
-        return
-    keys = {
-        need.source
-        for gap in evaluation.not_evaluated
-        for need in gap.rule.needed(hook)
-        if received[need.source].state is Supplied.MISSING
-        and not (need.instead and received[need.instead].state is not Supplied.MISSING)
-    }
-    raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
 
 
 def _in_chart(reference: str, drafts: Drafts, received: Mapping[Source, prefetch.Received]) -> dict[str, Any] | None:

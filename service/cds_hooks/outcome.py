@@ -9,7 +9,18 @@ from pydantic import Field
 
 from service.cds_hooks.wire import Message
 
-IssueCode = Literal["structure", "required", "value", "not-found", "not-supported", "too-long", "exception"]
+IssueCode = Literal[
+    "structure",
+    "required",
+    "value",
+    "not-found",
+    "not-supported",
+    "too-long",
+    "login",
+    "throttled",
+    "transient",
+    "exception",
+]
 
 
 class IssueDetails(Message):

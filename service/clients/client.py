@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -32,11 +33,23 @@ class FhirAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class SignOff:
+    """That the site's own clinicians agreed to one version of a rule: who, and on which day."""
+
+    topic: str
+    version: int
+    by: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """One EHR.
 
     `thresholds`: its own laboratory bands and service settings, by name. `mode`: of every rule that `rules` does not
     name; `rules`: by topic. `never_supplied`: data that this EHR never has; they are no news to a clinician.
+    `sign_offs`: the site's own, oldest first; those of former versions of a rule are among them.
+    `rule_pages`: the address under which its users find the rule pages, when cards shall link there.
     """
 
     name: str
@@ -47,6 +60,18 @@ class Client:
     rules: Mapping[str, Mode] = field(default_factory=dict)
     never_supplied: frozenset[Source] = frozenset()
     fhir: FhirAccess = FhirAccess()
+    sign_offs: tuple[SignOff, ...] = ()
+    rule_pages: str | None = None
+
+    @property
+    def voice(self) -> Client:
+        """What its answers depend on: clients with an equal voice get equal answers."""
+        return replace(self, name="", sign_offs=())
+
+    def sign_off_of(self, topic: str) -> SignOff | None:
+        """The latest sign-off of a rule; whether it is of the version that runs is for the asker to compare."""
+        own = (each for each in self.sign_offs if each.topic == topic)
+        return max(own, key=lambda each: each.version, default=None)
 
     def mode_of(self, topic: str) -> Mode:
         """Whether a rule speaks to this client; a silent client has no live rule."""
@@ -56,4 +81,5 @@ class Client:
 
 def open_client(settings: Settings) -> Client:
     """Whoever calls while the service asks for no authentication."""
-    return Client(OPEN, settings.profile, settings.zone, settings.thresholds)
+    fhir = FhirAccess(settings.open_fhir_servers, private_networks=True, without_token=True)
+    return Client(OPEN, settings.profile, settings.zone, settings.thresholds, fhir=fhir, rule_pages=settings.rule_pages)

@@ -20,15 +20,18 @@ class Refused(Exception):
     The text goes to the caller; it never holds a value that was sent.
     """
 
-    def __init__(self, status: int, code: IssueCode, text: str, *expression: str) -> None:
+    def __init__(
+        self, status: int, code: IssueCode, text: str, *expression: str, headers: Sequence[Header] = ()
+    ) -> None:
         super().__init__(text)
         self.status = status
+        self.headers = headers
         self.body = orjson.dumps(operation_outcome(code, text, expression))
 
 
 async def send_json(send: Send, status: int, body: bytes, headers: Sequence[Header] = ()) -> None:
     """Sends `body`, which is JSON, as a whole answer."""
-    length = (b"content-length", str(len(body)).encode())
+    length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]})
     await send({"type": "http.response.body", "body": body})
 

@@ -1,8 +1,8 @@
-"""GET /cds-services: the services there are, told once and for all at start."""
+"""GET /cds-services: the services there are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -30,14 +30,25 @@ def entry(service: Service, version: str) -> dict[str, Any]:
 
 
 class Discovery:
-    """The discovery endpoint, as an ASGI app."""
+    """The discovery endpoint, as an ASGI app; it tells the services that `services` gives at the time."""
 
-    def __init__(self, services: Iterable[Service], version: str) -> None:
-        self._body = orjson.dumps({"services": [entry(service, version) for service in services]})
+    def __init__(self, services: Callable[[], Mapping[str, Service]], version: str) -> None:
+        self._services = services
+        self._version = version
+        self._told: Mapping[str, Service] | None = None
+        self._body = b""
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Sends the list."""
         if scope["method"] in ("GET", "HEAD"):
-            await send_json(send, 200, self._body)
+            await send_json(send, 200, self._current())
         else:
             await send_wrong_method(send, scope["method"], _ALLOWED)
+
+    def _current(self) -> bytes:
+        """The list, written once for as long as the services stay the same."""
+        services = self._services()
+        if services is not self._told:
+            self._body = orjson.dumps({"services": [entry(each, self._version) for each in services.values()]})
+            self._told = services
+        return self._body

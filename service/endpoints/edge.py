@@ -1,19 +1,21 @@
-"""The outermost ring, around every answer: calls from any web page are allowed, and no fault escapes."""
+"""The outermost ring, around every answer: which web pages may read it, and no fault escapes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.endpoints.answers import Header, send_json
 from service.endpoints.faults import FAULT_BODY, log_fault
 
+# The origins of the web pages that may call; None for any.
+Origins = Callable[[], frozenset[str] | None]
 _ANY_ORIGIN: Header = (b"access-control-allow-origin", b"*")
+_VARIES: Header = (b"vary", b"origin")
 # How long a browser may remember the answer to a preflight, in seconds; none keeps it for longer than a day.
 _REMEMBER_SECONDS = b"86400"
 _PREFLIGHT = [
-    _ANY_ORIGIN,
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
     (b"access-control-allow-headers", b"authorization, content-type"),
     (b"access-control-max-age", _REMEMBER_SECONDS),
@@ -27,33 +29,45 @@ class Edge:
     hides an answer without them, and the clinician sees nothing at all.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Origins = lambda: None) -> None:
         self._app = app
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers preflights; passes on everything else."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        allowed = _allowed(scope["headers"], self._origins())
         if scope["method"] == "OPTIONS" and _is_preflight(scope["headers"]):
-            await send({"type": "http.response.start", "status": 204, "headers": _PREFLIGHT})
+            await send({"type": "http.response.start", "status": 204, "headers": [*_PREFLIGHT, *allowed]})
             await send({"type": "http.response.body", "body": b""})
             return
         started = False
 
-        async def send_to_any_origin(message: Message) -> None:
+        async def send_to_origin(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), _ANY_ORIGIN]
+                message["headers"] = [*message.get("headers", ()), *allowed]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_to_any_origin)
+            await self._app(scope, receive, send_to_origin)
         except Exception as fault:
             log_fault(fault, None)
             if not started:
-                await send_json(send_to_any_origin, 500, FAULT_BODY)
+                await send_json(send_to_origin, 500, FAULT_BODY)
+
+
+def _allowed(headers: Iterable[Header], origins: frozenset[str] | None) -> tuple[Header, ...]:
+    """What tells a browser whether the page that calls may read the answer."""
+    if origins is None:
+        return (_ANY_ORIGIN,)
+    own = next((value for name, value in headers if name == b"origin"), b"")
+    if own.decode("latin-1").lower() in origins:
+        return ((b"access-control-allow-origin", own), _VARIES)
+    return (_VARIES,)
 
 
 def _is_preflight(headers: Iterable[Header]) -> bool:

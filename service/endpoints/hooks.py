@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from service.bookkeeping import Bookkeeping
+from service.cds_hooks.as_if import AS_IF
 from service.cds_hooks.outcome import IssueCode
 from service.cds_hooks.request import CDSRequest
+from service.clientele import Answers, Caller
 from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
+from service.endpoints.client_auth import Door
 from service.endpoints.faults import FAULT_BODY, log_fault
-from service.respond import Answer, HookCall, PrefetchIncomplete, Service
+from service.rehearsal import Rehearsals, Scene, WrongScene
+from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
 
 _ALLOWED = "POST, OPTIONS"
 _PATIENT_PREFIX = "Patient/"
@@ -32,56 +38,83 @@ _WHAT_IS_WRONG = {
 }
 
 
-class Answers(Protocol):
-    """Whoever knows the services and what to say when one is called; `service.respond.Responder` does."""
-
-    @property
-    def services(self) -> Mapping[str, Service]:
-        """The services by their ids."""
-
-    async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
-        """The answer. Raises `PrefetchIncomplete`."""
-
-
 class Hooks:
-    """The endpoint of all services, as an ASGI app on a route with `id` in its path."""
+    """The endpoint of all services, as an ASGI app on a route with `id` in its path.
 
-    def __init__(self, responder: Answers, max_body_bytes: int, today: Callable[[], date]) -> None:
-        self._responder = responder
+    `door` knows who calls; `books` writes down what is answered; `today` says which day it is in a time zone;
+    `rehearsals`: a sandbox is there to call.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        books: Bookkeeping,
+        max_body_bytes: int,
+        today: Callable[[ZoneInfo], date],
+        rehearsals: Rehearsals | None = None,
+    ) -> None:
+        self._door = door
+        self._books = books
         self._max_body_bytes = max_body_bytes
         self._today = today
+        self._rehearsals = rehearsals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call, or says why not."""
-        service = self._responder.services.get(scope["path_params"]["id"])
+        service = self._door.clientele.services.get(scope["path_params"]["id"])
         if service is not None and scope["method"] != "POST":
             await send_wrong_method(send, scope["method"], _ALLOWED)
             return
         try:
             if service is None:
                 raise Refused(404, "not-found", "There is no service of this id; see /cds-services.")
+            caller = await self._door.enter(scope["headers"], (f"/cds-services/{service.id}",))
             body.check_headers(scope["headers"], self._max_body_bytes)
-            status, answer = await self._answer(service, await body.read(receive, self._max_body_bytes))
+            raw = await body.read(receive, self._max_body_bytes)
+            status, answer = await self._answer(caller, service, raw)
         except Refused as refused:
-            status, answer = refused.status, refused.body
+            await send_json(send, refused.status, refused.body, (NO_STORE, *refused.headers))
+            return
         except body.CallerGone:
             return
         await send_json(send, status, answer, (NO_STORE,))
 
-    async def _answer(self, service: Service, raw: bytes) -> tuple[int, bytes]:
+    async def _answer(self, caller: Caller, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
         request = envelope(document)
         call = hook_call(service, request)
+        responder, today = self._scene(caller, document)
+        own = responder.services.get(service.id)
         try:
-            answer = await self._responder.respond(service, call, self._today())
+            # Where every rule of a service is switched off for this client, others may still have it.
+            answer = NOTHING_TO_SAY if own is None else await responder.respond(own, call, today)
+            answer = await self._books.enter(caller.client.name, call, answer)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
+            self._books.refused(caller.client.name, call, incomplete.lacking)
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
             if body.is_nested_too_deep(document):
                 raise Refused(400, "structure", "The body is nested too deep.") from None
             log_fault(fault, request.hook_instance)
             return 500, FAULT_BODY
+
+    def _scene(self, caller: Caller, document: dict[str, Any]) -> tuple[Answers, date]:
+        """Who answers, and for which day: in the sandbox a request may ask for its own."""
+        extension = document.get("extension")
+        today = self._today(caller.client.zone)
+        if self._rehearsals is None or not self._rehearsals.asked_for(extension):
+            return caller.responder, today
+        return scene(self._rehearsals, extension, today)
+
+
+def scene(rehearsals: Rehearsals, extension: Any, today: date) -> Scene:
+    """The scene that a request of the sandbox asks for. Raises `Refused` (400)."""
+    try:
+        return rehearsals.scene(extension, today)
+    except WrongScene as wrong:
+        place = f"extension.{AS_IF}"
+        raise Refused(400, "value", f"{place}: {wrong}.", place) from None
 
 
 def envelope(document: dict[str, Any]) -> CDSRequest:
@@ -115,7 +148,7 @@ def hook_call(service: Service, request: CDSRequest) -> HookCall:
         selections=context.get("selections"),
         prefetch=request.prefetch,
         fhir_server=request.fhir_server or None,
-        has_fhir_access=authorization is not None and authorization.complete,
+        fhir_token=authorization.access_token if authorization is not None and authorization.complete else None,
     )
 
 

@@ -19,12 +19,19 @@ INTERFACE_VERSION = "1.0"
 
 _REFUSALS = {
     "400": "The request is not what the standard says; `expression` names the members that are wrong.",
+    "401": "The caller is not known; why is in the service's log alone.",
     "404": "There is no service of this id.",
     "412": "Required prefetch keys are absent; `expression` names them.",
     "413": "The body is larger than the limit.",
     "415": "The body is not sent as JSON.",
+    "429": "The client calls too often; Retry-After says when it may again, in seconds.",
     "500": "The service failed; nothing was checked.",
+    "503": "Whether the token was used before cannot be told now; Retry-After says when to try again, in seconds.",
 }
+_SIGNED = (
+    "A JWT signed by the EHR, as the standard describes it: header with alg, kid and typ JWT; claims iss, aud (the "
+    "address that is called), exp, iat and jti. A service that is open on a loopback address asks for none."
+)
 _LEFT_BUTTOCK = {
     "system": "http://snomed.info/sct",
     "code": "723979003",
@@ -82,6 +89,7 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
                 "operationId": service.id,
                 "summary": service.title,
                 "description": service.description,
+                "security": [{"token": []}, {}],
                 "requestBody": {
                     "required": True,
                     "content": _json(schemas[CDSRequest], {service.hook.value: {"value": example(service)}}),
@@ -103,7 +111,12 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
             "description": "CDS Hooks services for vitamin B12, folic acid and related orders.",
         },
         "paths": paths,
-        "components": {"schemas": definitions["$defs"]},
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _SIGNED}
+            },
+        },
     }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.fact import fact
 from cards.record import (
     NOT_SUPPLIED,
     Allergy,
@@ -26,6 +27,7 @@ from cards.record import (
     Source,
     SourceState,
     Supplied,
+    UnknownDrug,
     Unreadable,
 )
 from cards.terminology import Terminology
@@ -69,7 +71,7 @@ _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
 Fact = Any
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Drafts:
     """The drafts of this patient: as orders, and as the EHR's own JSON by reference.
 
@@ -79,7 +81,7 @@ class Drafts:
     orders: tuple[Order, ...] = ()
     resources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     r4: bool = True
-    unrecognised_codes: int = 0
+    unknown_drugs: tuple[UnknownDrug, ...] = ()
 
 
 class Reader:
@@ -105,7 +107,7 @@ class Reader:
         for position, resource in enumerate(resources):
             if not isinstance(resource, dict) or str(resource.get("resourceType")) not in ORDERS | SERVICES:
                 continue
-            if not _is_of(patient_id, resource):
+            if not is_of(patient_id, resource):
                 continue
             reference = courses.reference_of(resource, position)
             selected = not chosen or reference in chosen
@@ -120,7 +122,7 @@ class Reader:
                 orders.append(order)
                 originals[reference] = resource
                 r4 = r4 and _is_r4(resource)
-        return Drafts(tuple(orders), originals, r4, len(products.unrecognised))
+        return Drafts(tuple(orders), originals, r4, products.unknown)
 
     def record(
         self,
@@ -143,13 +145,13 @@ class Reader:
         for source, (supplied, resources) in received.items():
             unreadable = []
             for resource in resources:
-                for fact in reading.facts(source, resource):
-                    if isinstance(fact, Unreadable):
-                        unreadable.append(fact)
+                for each in reading.facts(source, resource):
+                    if isinstance(each, Unreadable):
+                        unreadable.append(each)
                     else:
-                        facts.setdefault(type(fact), []).append(fact)
+                        facts.setdefault(type(each), []).append(each)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
-        return assembled(drafts, facts, states, drafts.unrecognised_codes + len(reading.unrecognised))
+        return assembled(drafts, facts, states, reading.unknown)
 
     def reading(
         self,
@@ -168,22 +170,31 @@ class Reading:
 
     def __init__(self, products: Products, labs_wanted: Collection[str], patient_id: str, setting: Setting) -> None:
         self._readers = _readers(products, labs_wanted, setting)
+        self._products = products
         self._patient_id = patient_id
-        self.unrecognised = products.unrecognised
+        self._own = f"Patient/{patient_id}"
+
+    @property
+    def unknown(self) -> tuple[UnknownDrug, ...]:
+        """The drug codes met so far that no value set knows."""
+        return self._products.unknown
 
     def facts(self, source: Source, resource: Any) -> Sequence[Fact]:
         """What a resource of this source says; what cannot be read is `Unreadable`."""
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         if not isinstance(kind, str):
             return (_CANNOT_BE_READ,)
-        read = self._readers.get(source)
-        if read is None or kind not in TYPES[source] or not _is_of(self._patient_id, resource):
+        if kind not in TYPES[source]:
+            return ()
+        subject = resource.get("subject")
+        is_own = isinstance(subject, dict) and subject.get("reference") == self._own
+        if not is_own and not is_of(self._patient_id, resource):
             return ()
         try:
-            found = read(resource)
+            found = self._readers[source](resource)
         except _FAULTS:
             return (_CANNOT_BE_READ,)
-        if found is None:
+        if not found:
             return ()
         return found if isinstance(found, list) else (found,)
 
@@ -206,7 +217,7 @@ def _readers(
     """How a resource of each source is read: one resource in; a fact, a list of facts, or nothing out."""
     return {
         Source.PATIENT: lambda resource: findings.patient(resource, setting),
-        Source.PROBLEMS: lambda resource: findings.problem(resource, setting),
+        Source.PROBLEMS: lambda resource: findings.condition(resource, setting),
         Source.MEDICATIONS: lambda resource: courses.course(resource, products, setting),
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
@@ -222,20 +233,26 @@ def _readers(
 
 
 def assembled(
-    drafts: Drafts, facts: Mapping[type, list[Fact]], states: Mapping[Source, SourceState], unrecognised: int
+    drafts: Drafts,
+    facts: Mapping[type, list[Fact]],
+    states: Mapping[Source, SourceState],
+    unknown: tuple[UnknownDrug, ...] = (),
 ) -> PatientRecord:
-    """The record of these facts; `unrecognised`: how many drug codes no value set knows."""
+    """The record of these facts; `unknown`: the drug codes in the chart that no value set knows."""
     doses: list[Dose] = facts.get(Dose, [])
-    counted = tuple(dose for dose in doses if dose.amount or dose.source is not Source.DOSES)
+    counted: list[Dose] = []
+    uncounted: list[Dose] = []
+    for dose in doses:
+        (counted if dose.amount or dose.source is not Source.DOSES else uncounted).append(dose)
     patients: list[Patient] = facts.get(Patient, [])
     return PatientRecord(
         drafts=drafts.orders,
         patient=patients[0] if patients else Patient(),
         problems=_all(facts, Problem),
         courses=_all(facts, Course),
-        doses=counted,
+        doses=tuple(counted),
         not_given=_all(facts, NotGiven),
-        doses_without_amount=tuple(dose for dose in doses if dose not in counted),
+        doses_without_amount=tuple(uncounted),
         dispensed=_all(facts, Dispensed),
         labs=_all(facts, LabResult),
         procedures=_all(facts, Procedure),
@@ -243,12 +260,16 @@ def assembled(
         family=_all(facts, Relative),
         planned=_all(facts, Planned),
         sources=states,
-        unrecognised_codes=unrecognised,
+        unknown_drugs=tuple(dict.fromkeys((*drafts.unknown_drugs, *unknown))),
     )
 
 
 def _all(facts: Mapping[type, list[Fact]], kind: type) -> tuple[Fact, ...]:
     return tuple(facts.get(kind, ()))
+
+
+# The states of sources of which everything could be read.
+_WHOLE = {supplied: SourceState(supplied) for supplied in Supplied}
 
 
 def _state(
@@ -258,7 +279,7 @@ def _state(
     if supplied is Supplied.MISSING:
         return NOT_SUPPLIED
     if supplied is not Supplied.TRUNCATED:
-        return SourceState(supplied, unreadable=unreadable)
+        return SourceState(supplied, unreadable=unreadable) if unreadable else _WHOLE[supplied]
     names = _SORTED_BY.get(source, ())
     days = [
         found for each in resources if isinstance(each, dict) and (found := day(first(each, *names), zone)) is not None
@@ -277,7 +298,7 @@ def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]
     return found
 
 
-def _is_of(patient_id: str, resource: dict[str, Any]) -> bool:
+def is_of(patient_id: str, resource: dict[str, Any]) -> bool:
     """Whether a resource is about this patient; one without a subject, or with an identifier alone, is."""
     subject = resource.get("subject") or resource.get("patient")
     if not isinstance(subject, dict):

@@ -134,11 +134,8 @@ class Replayer:
                 continue
             if (kind in ORDERS or kind in SERVICES) and (at := ordered(resource, zone)):
                 history.orders.append((at, resource))
-            before = len(reading.unrecognised)
             self._read(source, resource, reading.facts, history)
-            # A resource that is read in two states names its drug twice.
-            for codes in reading.unrecognised[before : before + 1]:
-                history.unrecognised.update(_shown(code) for code in codes)
+        history.unrecognised.update(_shown(f"{drug.system}|{drug.code}") for drug in reading.unknown)
         history.entries.sort(key=itemgetter(0, 3))
         history.moments = [entry.known for entry in history.entries]
         history.visits.sort()
@@ -223,7 +220,7 @@ class Replayer:
         if unreadable:
             marked = {source: replace(states[source], unreadable=tuple(each)) for source, each in unreadable.items()}
             states = {**states, **marked}
-        return assembled(drafts, facts, states, drafts.unrecognised_codes)
+        return assembled(drafts, facts, states)
 
     def _looked_at(self, rules: tuple[Rule, ...]) -> Wanted:
         topics = tuple(rule.topic for rule in rules)

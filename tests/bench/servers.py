@@ -59,7 +59,7 @@ class Server:
 def service() -> Iterator[Server]:
     """The service as it is delivered, with its default settings."""
     port = _free_port()
-    command = ["-m", "service", "serve", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command = ["-m", "service", "serve", "--open", "--host", HOST, "--port", str(port), "--workers", "1"]
     with _running("service", command, port) as server:
         yield server
 
@@ -77,7 +77,8 @@ def baseline() -> Iterator[Server]:
 @contextmanager
 def _running(name: str, command: list[str], port: int) -> Iterator[Server]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_SETTINGS)}
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as data:
+        environment["B12_CDS_DATA_DIR"] = data
         process = subprocess.Popen(
             [sys.executable, *command], cwd=PROJECT, env=environment, stdout=output, stderr=output
         )

@@ -1,0 +1,122 @@
+"""b12-cds serve: who may call is settled before anything listens; then one process or several serve."""
+
+from __future__ import annotations
+
+import copy
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from uvicorn import Config, Server
+from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from cards.library import Library
+from service.clients.client import Client
+from service.clients.file import is_loopback, read_clients
+from service.clients.trust import Clients
+from service.commands import storage
+from service.commands.storage import StoreFailed
+from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
+
+_NOBODY = (
+    "nobody may call yet. Set B12_CDS_CLIENTS to the path of a clients.toml (docker/clients.example.toml shows how to "
+    "add an EHR; b12-cds check-config checks it) and B12_CDS_PUBLIC_URL to the address that EHRs call. To try the "
+    "service on this machine without authentication: b12-cds serve --open"
+)
+
+
+def settle(host: str | None, open_to_all: bool) -> Settings:
+    """The settings with the arguments of the command line, which reach the server processes in the environment.
+
+    Raises `WrongSetting` where nobody could call, or where anyone could who should not.
+    """
+    if host is not None:
+        os.environ[f"{ENV_PREFIX}HOST"] = host
+    if open_to_all:
+        os.environ[f"{ENV_PREFIX}OPEN"] = "1"
+    settings = from_environment()
+    if settings.open and settings.clients:
+        raise WrongSetting(f"either --open or B12_CDS_CLIENTS ({settings.clients}), not both")
+    if settings.open and not settings.allow_open and not is_loopback(settings.host):
+        raise WrongSetting(
+            f"--open asks callers for no authentication, and others can reach {settings.host}: listen on 127.0.0.1, or "
+            "set B12_CDS_ALLOW_OPEN=1 if something else keeps strangers out"
+        )
+    if not settings.open and settings.clients is None:
+        raise WrongSetting(_NOBODY)
+    return settings
+
+
+def serve(settings: Settings, library: Library, port: int, workers: int) -> None:
+    """Serves until told to end. Raises `service.clients.file.WrongClients`; exits with 3 where it cannot start."""
+    clients = read_clients(settings.clients, settings, library) if settings.clients else None
+    for line in banner(settings, clients, port):
+        print(line, file=sys.stderr, flush=True)
+    if settings.migrate == "start":
+        try:
+            storage.migrate(settings)
+        except StoreFailed as failed:
+            print(f"store: {failed}; cards are answered without it, feedback is not", file=sys.stderr, flush=True)
+    config = Config(
+        "service.app:from_settings_in_environment",
+        factory=True,
+        host=settings.host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        server_header=False,
+        log_config=_log_config(),
+    )
+    if workers > 1:
+        _Supervisor(config, sockets=[config.bind_socket()]).run()
+        return
+    server = Server(config)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        return
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def banner(settings: Settings, clients: Clients | None, port: int) -> Iterator[str]:
+    """What an operator sees first: what is served to whom, and what protects it."""
+    address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    yield (f"B12 CDS: profile {settings.profile}, time zone {settings.zone.key}, http://{address}:{port}/cds-services")
+    if clients is None:
+        yield "authentication: none, whoever reaches this address may call"
+    else:
+        yield f"authentication: signed tokens for {settings.public_url}"
+        yield f"clients: {', '.join(_described(trust.client) for trust in clients.trusts)}"
+    if not is_loopback(settings.host):
+        yield "TLS: none here; patient data need a proxy with TLS in front"
+
+
+def _described(client: Client) -> str:
+    modes = Counter(mode for mode in client.rules.values() if mode != client.mode)
+    others = "".join(f", {number} rules {mode}" for mode, number in sorted(modes.items()))
+    return f"{client.name} ({client.profile}, {client.mode}{others})"
+
+
+class _Supervisor(Multiprocess):
+    """The parent of several server processes; at a hang-up each of them reads its files again and goes on."""
+
+    def handle_hup(self) -> None:
+        """Passes the signal on, where uvicorn would replace each process.
+
+        A process that is just starting may end by it; it is replaced, and its successor reads the new files.
+        """
+        for process in self.processes:
+            if process.pid is not None and process.process.is_alive():
+                os.kill(process.pid, signal.SIGHUP)
+
+
+def _log_config() -> dict[str, Any]:
+    """The server's own log format, for our log lines too."""
+    config = copy.deepcopy(LOGGING_CONFIG)
+    config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
+    return config
