@@ -11,6 +11,7 @@ import orjson
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from service.bookkeeping import Bookkeeping
 from service.cds_hooks.as_if import AS_IF
 from service.cds_hooks.outcome import IssueCode
 from service.cds_hooks.request import CDSRequest
@@ -40,17 +41,20 @@ _WHAT_IS_WRONG = {
 class Hooks:
     """The endpoint of all services, as an ASGI app on a route with `id` in its path.
 
-    `door` knows who calls; `today` says which day it is in a time zone; `rehearsals`: a sandbox is there to call.
+    `door` knows who calls; `books` writes down what is answered; `today` says which day it is in a time zone;
+    `rehearsals`: a sandbox is there to call.
     """
 
     def __init__(
         self,
         door: Door,
+        books: Bookkeeping,
         max_body_bytes: int,
         today: Callable[[ZoneInfo], date],
         rehearsals: Rehearsals | None = None,
     ) -> None:
         self._door = door
+        self._books = books
         self._max_body_bytes = max_body_bytes
         self._today = today
         self._rehearsals = rehearsals
@@ -84,8 +88,10 @@ class Hooks:
         try:
             # Where every rule of a service is switched off for this client, others may still have it.
             answer = NOTHING_TO_SAY if own is None else await responder.respond(own, call, today)
+            answer = await self._books.enter(caller.client.name, call, answer)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
+            self._books.refused(caller.client.name, call, incomplete.lacking)
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
             if body.is_nested_too_deep(document):

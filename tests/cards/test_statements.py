@@ -28,7 +28,7 @@ def test_every_statement_is_proved_by_a_patient_of_each_of_its_rules() -> None:
 
 
 def test_the_readme_shows_the_table() -> None:
-    """`python -m cards.statements` prints it anew."""
+    """`make statements` prints it anew."""
     assert table() in README.read_text(encoding="utf-8")
 
 
