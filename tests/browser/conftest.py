@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 import os
-import socket
-import threading
 from collections.abc import Iterator
-from datetime import date
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from service.app import create_app
-from service.settings import Settings
-
-CHROMIUM = Path("/usr/bin/chromium")
-TODAY = date(2026, 11, 25)
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.browser.server import CHROMIUM, browser, served
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[str]:
-    """The address of the service, which runs in a thread on a port of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Settings(), today=lambda: TODAY)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    # A connection waits in the listener's queue until the server takes it: nobody needs to wait for the start here.
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=20)
-    listener.close()
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the service."""
+    with served(tmp_path_factory.mktemp("site")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +27,8 @@ def chromium() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(absent)
         pytest.skip(absent)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
-        yield browser
-        browser.close()
+    with browser() as running:
+        yield running
 
 
 class Visitor:

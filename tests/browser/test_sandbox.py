@@ -104,7 +104,7 @@ def test_an_override_sends_its_reason_by_code(visitor: Visitor) -> None:
     assert feedback["outcome"] == "overridden"
     assert feedback["overrideReason"]["reason"]["system"] == "urn:b12-cds:override-reason"
     assert feedback["overrideReason"]["reason"]["display"] == reason
-    expect(page.locator("#feedback li")).to_have_count(1)
+    expect(page.locator("#feedback li")).to_contain_text("overridden: 200.")
 
 
 def test_a_critical_card_interrupts_and_can_be_overridden_there(visitor: Visitor) -> None:
