@@ -315,9 +315,9 @@ class RuleFolder:
     triggered_by: Trigger
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Library:
-    """Every rule, and what they share."""
+    """Every rule, and what they share. A library is equal to itself alone, so that what is made of it can be kept."""
 
     shared: Shared
     regimens: Regimens

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from cards.library import Library, load
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
-from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
+from cards.rule import PROFILES, Evaluation, Hook, NotEvaluated, Profile, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
@@ -141,7 +142,7 @@ class Responder:
         self._library = library
         self._profile = client.profile
         self._reader = Reader(library.terminology, client.zone)
-        self.wording = Wording(library, client.profile)
+        self.wording = _wording(library, client.profile)
         self._writer = Writer(library, client.profile)
         modes = {topic: client.mode_of(topic) for topic in library.folders}
         self._silent = frozenset(topic for topic, mode in modes.items() if mode == "silent")
@@ -263,6 +264,12 @@ class Responder:
         } - self._never_supplied
         if keys:
             raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
+
+
+@lru_cache(maxsize=len(PROFILES))
+def _wording(library: Library, profile: Profile) -> Wording:
+    """The wording of a profile, compiled once: it takes a second, and clients are read again while calls go on."""
+    return Wording(library, profile)
 
 
 def build(settings: Settings) -> Responder:
