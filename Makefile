@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench openapi format lock clean
+.PHONY: help serve test check bench burden statements screenshots openapi format lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,15 @@ check: $(INSTALLED)  ## lint, format, types, import contracts, freshness of what
 bench: $(INSTALLED)  ## measure against a minimal FastAPI app in the same run
 	$(BIN)/python -m tests.bench
 
+burden: $(INSTALLED)  ## print cards per rule and level over all patients of the tests
+	$(BIN)/python -m tests.burden
+
+statements: $(INSTALLED)  ## print the statements of the founding document with the patients that prove them
+	$(BIN)/python -c "from cards.statements import table; print(table())"
+
+screenshots: $(INSTALLED)  ## write the pictures of the README with /usr/bin/chromium
+	$(BIN)/python -m tests.browser.screenshots
+
 openapi: $(INSTALLED)  ## write openapi/openapi.json
 	$(BIN)/b12-cds openapi > openapi/openapi.json
 
@@ -43,7 +52,7 @@ lock:  ## renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --extra dev pyproject.toml --output-file requirements-dev.lock
+	  --custom-compile-command "make lock" --constraints requirements.lock --extra dev pyproject.toml --output-file requirements-dev.lock
 
 clean:  ## remove what was set up
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

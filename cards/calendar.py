@@ -21,7 +21,8 @@ def months_after(day: date, months: int) -> date:
         return date.min
     if year > MAXYEAR:
         return date.max
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    in_every_month = day.day <= 28
+    return date(year, month + 1, day.day if in_every_month else min(day.day, monthrange(year, month + 1)[1]))
 
 
 def months_before(day: date, months: int) -> date:

@@ -55,7 +55,10 @@ class Phase(StrEnum):
 
 def ingredient_of(medicine: Medicine, wanted: frozenset[str]) -> str | None:
     """The first ingredient of a product that is one of `wanted`."""
-    return next((name for name in medicine.ingredients if name in wanted), None)
+    for name in medicine.ingredients:
+        if name in wanted:
+            return name
+    return None
 
 
 def cobalamin(medicine: Medicine) -> str | None:

@@ -21,6 +21,7 @@ from cards.terminology import Terminology
 
 CARDS = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
+Selection = Literal["any", "at-most-one"]
 Mark = Literal["read", "second-hand", "lead", "unverified", "project choice", "founding document"]
 # Marks that a card may show a clinician as its source (clinical rules, table of marks).
 CITABLE: frozenset[Mark] = frozenset({"read", "second-hand", "founding document"})
@@ -97,6 +98,7 @@ class Change(_Strict):
     dose: Literal["usual"] | None = None
     route: Literal["intramuscular", "subcutaneous"] | None = None
     end: Literal["none"] | None = None
+    status: Literal["active"] | None = None
 
     @model_validator(mode="after")
     def _one_change(self) -> Change:
@@ -162,12 +164,16 @@ class CardSpec(_Strict):
     recommended: str
     guidance_differs: str | None = None
     suggestions: tuple[SuggestionSpec, ...] = ()
-    selection: Literal["any", "at-most-one"] = "at-most-one"
+    selection: Selection | dict[str, Selection] = "at-most-one"
     override_reasons: tuple[str, ...]
 
     def summary_of(self, variant: str) -> str:
         """The summary template of a variant."""
         return self.summary if isinstance(self.summary, str) else self.summary[variant]
+
+    def selection_of(self, variant: str) -> Selection:
+        """How many buttons of a variant's card may be chosen."""
+        return self.selection if isinstance(self.selection, str) else self.selection[variant]
 
 
 class Review(_Strict):
@@ -200,6 +206,8 @@ class Definition(_Strict):
     def _hangs_together(self) -> Definition:
         if isinstance(self.card.summary, dict) and set(self.card.summary) != set(self.levels):
             raise ValueError("card.summary and levels name different variants")
+        if isinstance(self.card.selection, dict) and set(self.card.selection) != set(self.levels):
+            raise ValueError("card.selection and levels name different variants")
         per_profile: dict[str, Mapping[Profile, object]] = {"cites": self.cites}
         per_profile |= {f"levels.{name}": each for name, each in self.levels.items() if isinstance(each, dict)}
         for name, values in per_profile.items():
@@ -315,9 +323,9 @@ class RuleFolder:
     triggered_by: Trigger
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Library:
-    """Every rule, and what they share. A library is equal to itself alone, so that what is made of it can be kept."""
+    """Every rule, and what they share."""
 
     shared: Shared
     regimens: Regimens
@@ -332,25 +340,29 @@ class Library:
         known = {*self.shared.thresholds, *(n for f in self.folders.values() for n in f.definition.thresholds)}
         if unknown := sorted(set(overrides or {}) - known):
             raise RuleError(f"thresholds: unknown {', '.join(unknown)}")
+        shared = _resolved(self.shared.thresholds, profile, overrides or {})
         return tuple(
             sorted(
-                (self._rule(folder, profile, overrides or {}) for folder in self.folders.values()),
+                (self._rule(folder, profile, shared, overrides or {}) for folder in self.folders.values()),
                 key=lambda rule: rule.precedence,
             )
         )
 
-    def _rule(self, folder: RuleFolder, profile: Profile, overrides: Mapping[str, Decimal]) -> Rule:
+    def _rule(
+        self, folder: RuleFolder, profile: Profile, shared: Mapping[str, Decimal], overrides: Mapping[str, Decimal]
+    ) -> Rule:
         definition = folder.definition
-        thresholds = {**self.shared.thresholds, **definition.thresholds}
-        values = {name: each.in_profile(profile) for name, each in thresholds.items()}
-        values.update({name: value for name, value in overrides.items() if name in values})
+        own = _resolved(definition.thresholds, profile, overrides)
+        # A rule that has a shared threshold of its own does not share what follows from it.
+        limits = Limits(profile, {**shared, **own}, shared if own.keys().isdisjoint(shared) else None)
         return Rule(
             topic=definition.topic,
+            version=definition.version,
             hooks=frozenset(definition.hooks),
             needs=_needs(definition.needs, profile),
             uses=(*_needs(definition.uses, profile), *_for_suggestions(definition)),
             levels={variant: definition.level(variant, profile) for variant in definition.levels},
-            limits=Limits(profile, values),
+            limits=limits,
             criteria=folder.criteria,
             triggered_by=folder.triggered_by,
             precedence=self.shared.precedence.index(definition.topic),
@@ -360,6 +372,13 @@ class Library:
                 if definition.topic in problem.topics
             ),
         )
+
+
+def _resolved(
+    thresholds: Mapping[str, Threshold], profile: Profile, overrides: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    """The values of a profile, a site's own ones in their place."""
+    return {name: overrides.get(name, each.in_profile(profile)) for name, each in thresholds.items()}
 
 
 def _needs(needs: Mapping[Source, SourceNeed], profile: Profile) -> tuple[Need, ...]:

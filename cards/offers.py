@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -20,7 +19,8 @@ from cards.dosing import (
     is_parenteral,
     phase,
 )
-from cards.library import Action, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
+from cards.fact import fact
+from cards.library import Action, ChangeOrder, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
 from cards.neurology import optic_risk
 from cards.record import Course, PatientRecord, Planned, Source
 from cards.rule import Profile
@@ -38,7 +38,7 @@ class Withheld(StrEnum):
     ALREADY_ORDERED = "already ordered"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Offers:
     """Judges the actions of suggestions for one patient on one day."""
 
@@ -56,6 +56,10 @@ class Offers:
             if regimen.drug == "cyanocobalamin" and optic_risk(self.record):
                 return Withheld.OPTIC_NERVE
             return Withheld.ALREADY_ORDERED if self._ordered(regimen, about) else None
+        if isinstance(action, ChangeOrder) and action.change.status and about:
+            # To go on with a drug is to give it.
+            drug = cobalamin(about.medicine)
+            return Withheld.ALLERGY if drug and allergic(self.record, drug) else None
         if isinstance(action, CreateTest):
             return Withheld.ALREADY_ORDERED if self._requested(action.test) else None
         return None
@@ -65,6 +69,8 @@ class Offers:
 
         One dose today is a matter of today's drafts alone.
         """
+        if not any(cobalamin(each.medicine) for each in (*self.record.drafts, *self.record.courses)):
+            return False
         wanted = _phase(regimen)
         drafts = (each for each in self.record.drafts if about is None or each.reference != about.reference)
         found: Iterable[Course] = drafts

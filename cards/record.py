@@ -7,13 +7,14 @@ Masses are micrograms (`mcg`), volumes millilitres, laboratory values the canoni
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from cards.fact import fact
 from cards.terminology import Concept
 
 
@@ -47,6 +48,9 @@ class Source(StrEnum):
     CLAIMS = "claims"
 
 
+SOURCES = tuple(Source)
+
+
 class Supplied(StrEnum):
     """What became of one source: only the first two say anything about the patient."""
 
@@ -57,7 +61,10 @@ class Supplied(StrEnum):
     MISSING = "missing"
 
 
-@dataclass(frozen=True, slots=True)
+WHOLLY_KNOWN = frozenset({Supplied.SUPPLIED, Supplied.NONE_FOUND})
+
+
+@fact(frozen=True, slots=True)
 class Unreadable:
     """A resource that could not be read: what it was about (None: it could be anything), when, and why not."""
 
@@ -66,7 +73,7 @@ class Unreadable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class SourceState:
     """How far one source can be trusted to be complete.
 
@@ -111,7 +118,7 @@ class Site(NamedTuple):
     side: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Strength:
     """How much of one ingredient a product holds: `mcg` in one unit (tablet, ampoule), or in `per_ml` millilitres."""
 
@@ -119,7 +126,7 @@ class Strength:
     per_ml: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Medicine:
     """A product as far as rules need it.
 
@@ -150,7 +157,7 @@ class AmountUnit(StrEnum):
     UNKNOWN = "unknown unit"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Amount:
     """A dose as ordered: `low` to `high` (equal unless the order gives a range) of `unit`.
 
@@ -188,7 +195,7 @@ class Repeat(NamedTuple):
     every: Period
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Instruction:
     """One dosage instruction of an order, in the order's sequence.
 
@@ -232,7 +239,7 @@ class WhyNot(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Course:
     """A drug being taken or formerly taken, by an order or by the patient's statement.
 
@@ -260,7 +267,7 @@ class Course:
     source: Source = Source.MEDICATIONS
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Order(Course):
     """A medicine or a laboratory test being ordered now.
 
@@ -274,7 +281,7 @@ class Order(Course):
     times_injections: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Dose:
     """A dose that was given. `stated`: told by the patient or another place, not recorded at the injection."""
 
@@ -287,7 +294,7 @@ class Dose:
     stated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class NotGiven:
     """A planned dose that was recorded as not given."""
 
@@ -296,7 +303,7 @@ class NotGiven:
     why_not: WhyNot | None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Dispensed:
     """A supply handed to the patient: `quantity` units or millilitres, meant to last `days` when that is recorded."""
 
@@ -325,7 +332,7 @@ class Comparator(StrEnum):
     ABOVE = ">"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class LabResult:
     """One valid result: `value` in the canonical unit of `concept`, `sent` the number in the unit it came in.
 
@@ -364,7 +371,7 @@ class ClinicalStatus(StrEnum):
 PRESENT = frozenset({ClinicalStatus.ACTIVE, ClinicalStatus.RECURRENCE, ClinicalStatus.RELAPSE})
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Problem:
     """A condition of the patient; refuted and entered-in-error ones never reach the record.
 
@@ -393,7 +400,7 @@ class Problem:
         return self.began or self.recorded
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Procedure:
     """A procedure that was done, or a regime that is running (`active`); `length_cm`: bowel removed, when stated."""
 
@@ -403,7 +410,7 @@ class Procedure:
     length_cm: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Relative:
     """A condition in the family."""
 
@@ -419,7 +426,7 @@ class Reaction(StrEnum):
     NOT_RECORDED = "not recorded"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Allergy:
     """A recorded allergy or intolerance; refuted, entered-in-error, inactive and resolved ones never reach the record.
 
@@ -434,7 +441,7 @@ class Allergy:
     when: When | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Planned:
     """An appointment that is booked or a service that is ordered.
 
@@ -452,7 +459,7 @@ class Planned:
     is_test: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Patient:
     """The person: no name and no identifier, only what rules ask."""
 
@@ -461,12 +468,24 @@ class Patient:
     left: bool = False  # the practice's record of this patient is no longer active
 
 
-@dataclass(frozen=True, slots=True)
+class UnknownDrug(NamedTuple):
+    """A drug code that no value set knows; `read_as`: the ingredients that the words beside it name.
+
+    Without ingredients, the code came without any words: what it stands for cannot be told. A code whose words name
+    a drug that no rule is about is none of these.
+    """
+
+    system: str
+    code: str
+    read_as: tuple[str, ...] = ()
+
+
+@fact(frozen=True, slots=True)
 class PatientRecord:
     """Everything the triggered rules may look at. `sources` says which parts are known; the rest is not known.
 
     `doses_without_amount`: injections recorded without a dose, which therefore do not count as given;
-    `unrecognised_codes`: drug codes that no value set knows; `remembered`: what `once_per_record` has worked out.
+    `unknown_drugs`: drug codes that no value set knows, each once; `remembered`: what `once_per_record` has worked out.
     """
 
     drafts: tuple[Order, ...] = ()
@@ -483,7 +502,7 @@ class PatientRecord:
     family: tuple[Relative, ...] = ()
     planned: tuple[Planned, ...] = ()
     sources: Mapping[Source, SourceState] = field(default_factory=dict)
-    unrecognised_codes: int = 0
+    unknown_drugs: tuple[UnknownDrug, ...] = ()
     remembered: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def state(self, source: Source) -> SourceState:
@@ -493,7 +512,7 @@ class PatientRecord:
     def known(self, source: Source, back_to: date | None = None) -> bool:
         """Whether everything that `source` holds from `back_to` on (None: ever) is in this record."""
         state = self.state(source)
-        if state.supplied in (Supplied.SUPPLIED, Supplied.NONE_FOUND):
+        if state.supplied in WHOLLY_KNOWN:
             return True
         return (
             state.supplied is Supplied.TRUNCATED
@@ -505,6 +524,7 @@ class PatientRecord:
 
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
+_NOT_YET: Any = object()
 
 
 def once_per_record(
@@ -514,10 +534,10 @@ def once_per_record(
 
     @wraps(function)
     def remembering(record: PatientRecord, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
-        question = (function, args, tuple(kwargs.items()))
-        if question not in record.remembered:
-            record.remembered[question] = function(record, *args, **kwargs)
-        answer: _Answer = record.remembered[question]
+        question = (function, args, tuple(kwargs.items())) if kwargs else (function, args)
+        answer: _Answer = record.remembered.get(question, _NOT_YET)
+        if answer is _NOT_YET:
+            answer = record.remembered[question] = function(record, *args, **kwargs)
         return answer
 
     return remembering

@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from cards.calendar import months_before
-from cards.record import Course, Order, PatientRecord, Source, Supplied, Unreadable
+from cards.fact import fact
+from cards.record import SOURCES, WHOLLY_KNOWN, Course, Order, PatientRecord, Source, Unreadable
 
 Profile = Literal["uk", "us"]
 PROFILES: tuple[Profile, ...] = ("uk", "us")
@@ -49,11 +50,19 @@ _LEVELS = (Level.INFO, Level.WARNING, Level.CRITICAL)
 
 
 class Limits(Mapping[str, Decimal]):
-    """The thresholds of one rule and of the shared definitions, resolved for one profile; a yes/no threshold is 1/0."""
+    """The thresholds of one rule and of the shared definitions, resolved for one profile; a yes/no threshold is 1/0.
 
-    def __init__(self, profile: Profile, values: Mapping[str, Decimal]) -> None:
+    `shared`: the values of the shared definitions, one object for all rules that read the same ones. Limits are equal
+    when they share them: what a shared definition says of a patient is then the same for their rules.
+    """
+
+    def __init__(
+        self, profile: Profile, values: Mapping[str, Decimal], shared: Mapping[str, Decimal] | None = None
+    ) -> None:
         self.profile = profile
         self._values = dict(values)
+        self._whole = {name: int(value) for name, value in values.items()}
+        self._shared = self._values if shared is None else shared
 
     def __getitem__(self, name: str) -> Decimal:
         return self._values[name]
@@ -65,21 +74,21 @@ class Limits(Mapping[str, Decimal]):
         return len(self._values)
 
     def __hash__(self) -> int:
-        return id(self)
+        return id(self._shared)
 
     def __eq__(self, other: object) -> bool:
-        return self is other
+        return isinstance(other, Limits) and self._shared is other._shared
 
     def whole(self, name: str) -> int:
         """A threshold that counts whole things: days, months, doses."""
-        return int(self._values[name])
+        return self._whole[name]
 
     def says(self, name: str) -> bool:
         """A yes/no threshold."""
         return bool(self._values[name])
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Alert:
     """A rule applied to this patient.
 
@@ -92,14 +101,14 @@ class Alert:
     about: Course | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Excluded:
     """Silence for a reason that holds whatever else may be missing."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Unanswerable:
     """The rule cannot judge: `data` names what it lacks (prefetch keys, or `draftOrders`), `reason` says why."""
 
@@ -117,7 +126,7 @@ DRAFTS = "draftOrders"
 NEVER_ON_A_CARD = frozenset({"no-dose-recorded"})
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Need:
     """One source that a rule reads: how many months back (None: ever), and which concepts (none: all of it).
 
@@ -151,6 +160,7 @@ class Rule:
     """
 
     topic: str
+    version: int
     hooks: frozenset[Hook]
     needs: tuple[Need, ...]
     uses: tuple[Need, ...]
@@ -184,7 +194,7 @@ class Rule:
         return max(self.levels.values(), key=lambda level: level.rank)
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Raised:
     """An alert with its rule, its level, and the sources the rule would have liked and did not have.
 
@@ -198,7 +208,7 @@ class Raised:
     age_unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class NotEvaluated:
     """A rule that could not be answered: what was missing and why."""
 
@@ -216,7 +226,7 @@ class NotEvaluated:
         return hook is Hook.ORDER_SIGN or self.data != (DRAFTS,)
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Evaluation:
     """What one call came to.
 
@@ -233,11 +243,20 @@ class Evaluation:
 
 def triggered(rules: Sequence[Rule], hook: Hook, drafts: Sequence[Order]) -> tuple[Rule, ...]:
     """The rules that have something to look at: on order hooks those whose trigger matches a selected draft."""
-    asked = [rule for rule in rules if hook in rule.hooks]
     if not hook.about_orders:
-        return tuple(asked)
-    selected = [order for order in drafts if order.selected]
-    return tuple(rule for rule in asked if any(rule.triggered_by(order, rule.limits) for order in selected))
+        return tuple(rule for rule in rules if hook in rule.hooks)
+    # What no value set knows is no matter of any rule.
+    selected = [order for order in drafts if order.selected and (order.medicine.ingredients or order.tests)]
+    if not selected:
+        return ()
+    found = []
+    for rule in rules:
+        if hook in rule.hooks:
+            for order in selected:
+                if rule.triggered_by(order, rule.limits):
+                    found.append(rule)
+                    break
+    return tuple(found)
 
 
 def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
@@ -251,13 +270,15 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
     evaluated: list[str] = []
     not_evaluated: list[NotEvaluated] = []
     excluded: dict[str, tuple[str, ...]] = {}
+    # Of a single draft it is known that it triggered them.
+    selected = [order for order in record.drafts if order.selected] if hook.about_orders else [None]
     for rule in rules:
-        orders: list[Order | None] = [None]
-        if hook.about_orders:
-            orders = [order for order in record.drafts if order.selected and rule.triggered_by(order, rule.limits)]
+        orders: Sequence[Order | None] = selected
+        if len(selected) > 1:
+            orders = [order for order in selected if order and rule.triggered_by(order, rule.limits)]
         outcomes = [rule.criteria(order, record, rule.limits, today) for order in orders]
         alerts = [outcome for outcome in outcomes if isinstance(outcome, Alert)]
-        lacking = [lack for outcome in outcomes if (lack := _lacking(rule, outcome, hook, record, today))]
+        lacking = [lack for outcome in outcomes if (lack := what_lacks(rule, outcome, hook, record, today))]
         if alerts:
             unknown = _not_available(rule, record, today)
             ageless = Source.PATIENT in rule.sources and record.patient.born is None
@@ -268,7 +289,7 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
             evaluated.append(rule.topic)
         if reasons := tuple(dict.fromkeys(o.why for o in outcomes if isinstance(o, Excluded))):
             excluded[rule.topic] = reasons
-    kept, merged = _one_for_each_problem(raised)
+    kept, merged = _one_for_each_problem(raised) if len(raised) > 1 else (raised, {})
     kept.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
     return Evaluation(tuple(kept), tuple(evaluated), tuple(not_evaluated), excluded, merged)
 
@@ -303,8 +324,8 @@ def _order_of(raised: Raised) -> str | None:
     return raised.alert.about.reference if raised.alert.about else None
 
 
-def _lacking(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, today: date) -> NotEvaluated | None:
-    """What keeps this outcome from being an answer."""
+def what_lacks(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, today: date) -> NotEvaluated | None:
+    """What keeps this outcome from being an answer; None when it is one."""
     if isinstance(outcome, Unanswerable):
         return NotEvaluated(rule, outcome.data, outcome.reason)
     if outcome is not None:
@@ -320,8 +341,10 @@ def _gap(need: Need, record: PatientRecord, today: date) -> str | None:
     """Why `need` is not completely known, or None."""
     if need.instead and not _gap(Need(need.instead, need.months, need.of), record, today):
         return None
-    back_to = months_before(today, need.months) if need.months is not None else None
     state = record.state(need.source)
+    if state.supplied in WHOLLY_KNOWN and not state.unreadable:
+        return None
+    back_to = months_before(today, need.months) if need.months is not None else None
     if not record.known(need.source, back_to):
         return state.supplied.value
     for unreadable in state.unreadable:
@@ -349,9 +372,11 @@ def _matters(unreadable: Unreadable, need: Need, record: PatientRecord, back_to:
 def _not_available(rule: Rule, record: PatientRecord, today: date) -> tuple[Source, ...]:
     """Sources of the rule that did not arrive or are incomplete, in the order of the public keys."""
     lacking = {need.source for need in (*rule.needs, *rule.uses) if _source_incomplete(need, record, today)}
-    return tuple(source for source in Source if source in lacking)
+    return tuple(source for source in SOURCES if source in lacking) if lacking else ()
 
 
 def _source_incomplete(need: Need, record: PatientRecord, today: date) -> bool:
+    if record.state(need.source).supplied in WHOLLY_KNOWN:
+        return False
     back_to = months_before(today, need.months) if need.months is not None else None
-    return record.state(need.source).supplied is not Supplied.NONE_FOUND and not record.known(need.source, back_to)
+    return not record.known(need.source, back_to)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 
+from cards.memory import remembered
 from cards.record import Strength
 
 _MCG = {"mg": Decimal(1000), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
@@ -41,7 +41,7 @@ def lists_several(name: str) -> bool:
     return bool(_ANOTHER_DRUG.search(name))
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def strengths_in(name: str, ingredients: tuple[str, ...]) -> dict[str, Strength]:
     """The strength of each of `ingredients` that the product's name gives, in micrograms.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import lru_cache
+
+from cards.memory import remembered
 
 # 1 pmol/L of B12 is 1.355 ng/L (clinical rules 5.0, unit guards; molar mass 1355.4 g/mol).
 B12_NG_PER_PMOL = Decimal("1.355")
@@ -73,15 +74,10 @@ class UnknownUnit(ValueError):
 
 def to_canonical(concept: str, value: Decimal, unit: str) -> Decimal:
     """`value` in the canonical unit of `concept`. Raises `UnknownUnit`."""
-    factor = _factor(concept, unit)
+    factor = _FACTORS.get(concept, {}).get(_spelled(unit))
     if factor is None:
         raise UnknownUnit(concept)
     return value * factor
-
-
-@lru_cache(maxsize=1024)
-def _factor(concept: str, unit: str) -> Decimal | None:
-    return _FACTORS.get(concept, {}).get(_spelled(unit))
 
 
 def is_numeric(concept: str) -> bool:
@@ -95,6 +91,7 @@ def implausible(concept: str, value: Decimal) -> bool:
     return not low <= value <= high
 
 
+@remembered
 def _spelled(unit: str) -> str:
     """One spelling of a unit: lower case, no spaces, micro as `u`, `mcg` and `mcmol` too."""
     plain = _MICRO.sub("u", unit.strip()).lower().replace(" ", "").replace("mcg", "ug").replace("mcmol", "umol")

@@ -243,9 +243,10 @@ class ExpectedGap(_Said):
 
 
 class Vignette(_Said):
-    """One example patient."""
+    """One example patient. `proves`: the statements of the founding document that its card shows."""
 
     name: str
+    proves: tuple[str, ...] = ()
     hook: Hook
     profile: Profile = "uk"
     patient: PatientLine = PatientLine()

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from types import CodeType
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder
+from cards.fact import fact
+from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder, SuggestionSpec
 from cards.offers import Offers, Withheld, only_removes
 from cards.record import Course, LabResult, Source, When
 from cards.rule import Hook, NotEvaluated, Profile, Raised
 
 # Parts of a card that are rendered together; no template and no fact holds this character.
 _NEXT_PART = "\x1e"
+# Compiling is dear, and each client of a service has a wording of its own: by the template's source.
+_COMPILED: dict[str, CodeType] = {}
 SUMMARY_LIMIT = 139  # CDS Hooks 2.0.1: strictly under 140 characters
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -28,6 +31,7 @@ _AMERICAN = {
     "haematology": "hematology",
     "haemoglobin": "hemoglobin",
     "haemolysis": "hemolysis",
+    "haemophilia": "hemophilia",
     "hypokalaemia": "hypokalemia",
     "paraesthesiae": "paresthesias",
     "lymphoedema": "lymphedema",
@@ -38,6 +42,9 @@ _AMERICAN = {
     "full blood count": "complete blood count",
 }
 _BRITISH = re.compile("|".join(map(re.escape, _AMERICAN)), re.IGNORECASE)
+# Behind a number: British prescribers write micrograms out, American ones abbreviate.
+_MCG = re.compile(r"(?<=\d) mcg\b")
+_MICROGRAMS = re.compile(r"(?<=\d) micrograms?\b")
 
 SOURCE_NAMES = {
     Source.PATIENT: "age",
@@ -54,7 +61,7 @@ SOURCE_NAMES = {
     Source.APPOINTMENTS: "appointments",
     Source.CLAIMS: "claims",
 }
-_REASONS = {
+REASONS = {
     "missing": "not supplied",
     "failed": "could not be retrieved",
     "truncated": "incomplete",
@@ -69,10 +76,11 @@ _REASONS = {
     "timing-missing": "does not say how often",
     "timing-unread": "says how often in words that could not be read",
     "implausible-value": "has an impossible value",
+    "no-dose-recorded": "no injection of any kind is recorded",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class SuggestionText:
     """One button, with what it does."""
 
@@ -81,7 +89,7 @@ class SuggestionText:
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CardText:
     """A card in words: `sources` are label and address, the first is the card's own source."""
 
@@ -93,7 +101,7 @@ class CardText:
     override_reasons: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class _Templates:
     """A rule's words in one profile: per variant all its parts as one template, which is rendered at one go."""
 
@@ -111,7 +119,10 @@ class Wording:
         self._profile = profile
         self._library = library
         # Cards are Markdown, and facts are our own words, numbers and dates: nothing here is HTML.
-        self._jinja = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+        # Not optimised: a filter of one profile, worked out beforehand, would show in the other.
+        self._jinja = SandboxedEnvironment(
+            undefined=StrictUndefined, autoescape=False, trim_blocks=True, optimized=False
+        )
         self._jinja.filters.update(
             day=self.day,
             mass=self.mass,
@@ -130,7 +141,7 @@ class Wording:
         rule = self._rules[raised.rule.topic]
         variant, about = raised.alert.variant, raised.alert.about
         facts: dict[str, Any] = {**raised.alert.facts, "variant": variant}
-        words = self.spelling(rule.cards[variant].render(facts))
+        words = self.spelling(_rendered(rule.cards[variant], facts))
         summary, why_now, recommended, differs, *labels = words.split(_NEXT_PART)
         summary = _one_line(summary)
         parts = [f"**Why now** {_paragraph(why_now)}", f"**Recommended** {_paragraph(recommended)}"]
@@ -153,7 +164,7 @@ class Wording:
             detail="\n\n".join(parts),
             sources=rule.sources,
             suggestions=suggestions,
-            selection=rule.folder.definition.card.selection,
+            selection=rule.folder.definition.card.selection_of(variant),
             override_reasons=rule.override_reasons,
         )
 
@@ -161,10 +172,10 @@ class Wording:
         """The one card that says which questions could not be answered, and for want of what."""
         questions = [self._library.folders[gap.rule.topic].definition.question for gap in gaps]
         lines = [
-            f"- {question}: {_listed_data(gap.data)} ({_REASONS.get(gap.reason, gap.reason)})"
+            f"- {question}: {_listed_data(gap.data)} ({REASONS.get(gap.reason, gap.reason)})"
             for question, gap in zip(questions, gaps, strict=True)
         ]
-        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {_REASONS.get(gaps[0].reason, gaps[0].reason)}."
+        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {REASONS.get(gaps[0].reason, gaps[0].reason)}."
         if len(gaps) > 1:
             summary = f"{len(gaps)} vitamin B12 checks could not be made: data were not available."
         detail = "**Why now** These questions are open:\n\n" + "\n".join(lines)
@@ -205,13 +216,13 @@ class Wording:
     def spelling(self, text: str) -> str:
         """The profile's spelling."""
         if self._profile == "uk":
-            return text
+            return _MCG.sub(" micrograms", text)
 
         def american(match: re.Match[str]) -> str:
             word = _AMERICAN[match.group().lower()]
             return _capitalised(word) if match.group()[0].isupper() else word
 
-        return _BRITISH.sub(american, text)
+        return _MICROGRAMS.sub(" mcg", _BRITISH.sub(american, text))
 
     def _compile(self, folder: RuleFolder) -> _Templates:
         definition = folder.definition
@@ -234,9 +245,16 @@ class Wording:
         labels = [each.label.replace("{{ order_text }}", self._order_text(each.actions)) for each in card.suggestions]
         parts = [card.summary_of(variant), card.why_now, card.recommended, card.guidance_differs or "", *labels]
         try:
-            return self._jinja.from_string(_NEXT_PART.join(parts))
+            return self._template(_NEXT_PART.join(parts))
         except TemplateSyntaxError as error:
             raise RuleError(f"{folder.folder / 'card.yaml'}: card, {variant}: {error}") from error
+
+    def _template(self, source: str) -> Template:
+        """A template that this profile's filters fill; what it compiles to is the same for every client."""
+        code = _COMPILED.get(source)
+        if code is None:
+            code = _COMPILED[source] = self._jinja.compile(source)
+        return Template.from_code(self._jinja, code, self._jinja.make_globals(None))
 
     def _order_text(self, actions: tuple[Action, ...]) -> str:
         """The orders that the actions create, in words."""
@@ -256,11 +274,10 @@ def _suggestions(
     recommended = False
     why: set[Withheld] = set()
     for spec, label in zip(folder.definition.card.suggestions, labels, strict=True):
-        if not all(facts[name] for name in spec.when) or any(facts[name] for name in spec.unless):
+        if not _holds(spec, facts):
             continue
-        withheld = {reason for each in spec.actions if (reason := offers.withheld(each, about))}
-        if withheld:
-            why |= withheld
+        if withheld := [reason for each in spec.actions if (reason := offers.withheld(each, about))]:
+            why.update(withheld)
             continue
         is_first = spec.recommended and not recommended
         recommended = recommended or is_first
@@ -268,6 +285,19 @@ def _suggestions(
     if only_removes(action for each in offered for action in each.actions):
         offered = []
     return tuple(offered), why
+
+
+def _holds(spec: SuggestionSpec, facts: Mapping[str, Any]) -> bool:
+    """Whether the facts call for a suggestion."""
+    for name in spec.when:
+        if not facts[name]:
+            return False
+    return not (spec.unless and any(facts[name] for name in spec.unless))
+
+
+def _rendered(template: Template, facts: dict[str, Any]) -> str:
+    """The text of a template; the facts are all that it may name, and are taken as they are."""
+    return "".join(template.root_render_func(template.new_context(facts, shared=True)))
 
 
 def _label(evidence: Evidence) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 from cards.library import Library
 from service.clients.client import Client, SignOff
 from service.clients.trust import Clients, Trust
+from service.fhir.fallback import Fallback
 from service.respond import Answer, HookCall, Responder, Service, offered
 
 
@@ -59,7 +60,7 @@ def anyone(client: Client, responder: Answers) -> Clientele:
     return Clientele({client.name: Caller(client, responder)}, responder.services, {}, None)
 
 
-def registered(clients: Clients, library: Library) -> Clientele:
+def registered(clients: Clients, library: Library, fallback: Fallback | None = None) -> Clientele:
     """The registered clients; those that get equal answers share a responder.
 
     Raises `cards.library.RuleError` for thresholds that no rule has.
@@ -70,7 +71,7 @@ def registered(clients: Clients, library: Library) -> Clientele:
         voice = trust.client.voice
         responder = next((known for other, known in voices if other == voice), None)
         if responder is None:
-            responder = Responder(library, voice)
+            responder = Responder(library, voice, fallback)
             voices.append((voice, responder))
         callers[trust.client.name] = Caller(trust.client, responder)
     services = offered([responder for _, responder in voices], library)

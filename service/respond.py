@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
-from cards.library import Library, load
+from pydantic import SecretStr
+
+from cards.fact import fact
+from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
-from cards.rule import PROFILES, Evaluation, Hook, NotEvaluated, Profile, Raised, Rule, evaluate, triggered
+from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
+from service.fhir.fallback import Fallback
 from service.fhir.reader import Drafts, Reader
+from service.fhir.references import with_medications
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
+from service.value_sets.site import library_of
 
 EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
 
@@ -44,14 +49,18 @@ _USAGE = (
 
 
 class PrefetchIncomplete(Exception):
-    """No triggered rule could be answered because required prefetch keys were absent; `keys` names them."""
+    """No triggered rule could be answered because required prefetch keys were absent.
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
+    `keys` names them, `lacking` the rules that wanted them.
+    """
+
+    def __init__(self, keys: tuple[str, ...], lacking: tuple[NotEvaluated, ...] = ()) -> None:
         super().__init__(", ".join(keys))
         self.keys = keys
+        self.lacking = lacking
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class HookCall:
     """One call, its envelope checked; `draft_orders`, `selections` and `prefetch` are still as the EHR sent them."""
 
@@ -63,10 +72,16 @@ class HookCall:
     selections: Any = None
     prefetch: Mapping[str, Any] | None = None
     fhir_server: str | None = None
-    has_fhir_access: bool = False
+    # Lives as long as the call; it stands in no text, log or error.
+    fhir_token: SecretStr | None = field(default=None, repr=False)
+
+    @property
+    def has_fhir_access(self) -> bool:
+        """Whether the EHR gave leave to read from its FHIR server."""
+        return self.fhir_token is not None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Examination:
     """What was read of a call, which rules its drafts triggered, and what became of them."""
 
@@ -77,7 +92,7 @@ class Examination:
     evaluation: Evaluation
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Spoken:
     """A card with the alert that it is about. `silent`: evaluated and to be recorded, never to be shown."""
 
@@ -86,18 +101,20 @@ class Spoken:
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Answer:
     """What one call is answered with.
 
     `spoken`: the cards of alerts, most urgent first. `open_questions`: the card that names what could not be checked.
-    `evaluation`: of the live and the silent rules; None when no rule had anything to look at.
+    `evaluation`: of the live and the silent rules; None when no rule had anything to look at. `record`: what they
+    looked at.
     """
 
     spoken: tuple[Spoken, ...] = ()
     open_questions: Card | None = None
     evaluation: Evaluation | None = None
     unrecognised_codes: int = 0
+    record: PatientRecord | None = None
 
     def body(self) -> dict[str, Any]:
         """The answer as JSON."""
@@ -110,18 +127,9 @@ class Answer:
 
 
 NOTHING_TO_SAY = Answer()
-# Fetches what the EHR did not send: the keys that are still missing, failed or cut short come back completed.
-Complete = Callable[[HookCall, Mapping[Source, prefetch.Received]], Awaitable[Mapping[Source, prefetch.Received]]]
 
 
-async def as_received(
-    _call: HookCall, received: Mapping[Source, prefetch.Received]
-) -> Mapping[Source, prefetch.Received]:
-    """Completes nothing: prefetch alone is what is known."""
-    return received
-
-
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Service:
     """One CDS service: a hook, its rules, and what discovery says of it."""
 
@@ -136,13 +144,19 @@ class Service:
 
 
 class Responder:
-    """Answers the hook calls of one client. Holds no state between calls."""
+    """Answers the hook calls of one client. Holds no state between calls.
 
-    def __init__(self, library: Library, client: Client) -> None:
+    `fallback` fetches what the client's EHR did not send; without it, prefetch alone is what is known.
+    """
+
+    def __init__(self, library: Library, client: Client, fallback: Fallback | None = None) -> None:
+        self.profile = client.profile
         self._library = library
-        self._profile = client.profile
+        self._fallback = fallback
+        self._access = client.fhir
+        self._rule_pages = client.rule_pages
         self._reader = Reader(library.terminology, client.zone)
-        self.wording = _wording(library, client.profile)
+        self.wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
         modes = {topic: client.mode_of(topic) for topic in library.folders}
         self._silent = frozenset(topic for topic, mode in modes.items() if mode == "silent")
@@ -152,17 +166,23 @@ class Responder:
             service.id: service for hook in Hook if (service := _service(hook, rules, library, self.wording))
         }
 
-    async def respond(self, service: Service, call: HookCall, today: date, complete: Complete = as_received) -> Answer:
-        """The answer to one call; `complete` may fetch what the EHR did not send.
+    async def respond(self, service: Service, call: HookCall, today: date) -> Answer:
+        """The answer to one call.
 
         Raises `PrefetchIncomplete` when every triggered rule lacks a required prefetch key.
         """
         if service.hook is Hook.PATIENT_VIEW and _is_patient(call.user_id):
             return NOTHING_TO_SAY
+        visit = self._fallback.visit(call, self._access) if self._fallback else None
+        drafts_named = await with_medications(call.draft_orders, call.prefetch, visit.medications if visit else None)
+        if drafts_named is not call.draft_orders:
+            call = replace(call, draft_orders=drafts_named)
         drafts, rules = self._triggered(service, call, today)
         if not rules:
             return NOTHING_TO_SAY
-        received = await complete(call, _received(call, rules))
+        received = _received(call, rules)
+        if visit:
+            received = await visit.completed(received, self._queries(call, rules))
         found = self._examined(service, call, drafts, rules, received, today)
         self._demand_required_keys(found.evaluation, service.hook, received)
         spoken = self.spoken(call, found, today)
@@ -171,7 +191,8 @@ class Responder:
             spoken,
             not_evaluated_card(gaps, self.wording) if gaps else None,
             found.evaluation,
-            found.record.unrecognised_codes,
+            len(found.record.unknown_drugs),
+            found.record,
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
@@ -191,15 +212,21 @@ class Responder:
             r4=found.drafts.r4,
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
-        offers = Offers(self._library, self._profile, found.record, today)
+        offers = Offers(self._library, self.profile, found.record, today)
         return tuple(
             Spoken(
                 raised,
-                card(raised, self.wording, offers, self._writer, target),
+                card(raised, self.wording, offers, self._writer, target, self._rule_pages),
                 silent=raised.rule.topic in self._silent,
             )
             for raised in found.evaluation.raised
         )
+
+    def _queries(self, call: HookCall, rules: Sequence[Rule]) -> dict[Source, prefetch.Query]:
+        """What these rules would ask a FHIR server for, and no more."""
+        labs, terminology = _labs_read(rules), self._library.terminology
+        sources = {source for rule in rules for source in rule.sources}
+        return {source: prefetch.query(source, call.patient_id, labs, terminology) for source in sources}
 
     def _triggered(self, service: Service, call: HookCall, today: date) -> tuple[Drafts, tuple[Rule, ...]]:
         drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
@@ -263,18 +290,16 @@ class Responder:
             and not (need.instead and received[need.instead].state is not Supplied.MISSING)
         } - self._never_supplied
         if keys:
-            raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
+            names = tuple(source.value for source in Source if source in keys)
+            raise PrefetchIncomplete(names, evaluation.not_evaluated)
 
 
-@lru_cache(maxsize=len(PROFILES))
-def _wording(library: Library, profile: Profile) -> Wording:
-    """The wording of a profile, compiled once: it takes a second, and clients are read again while calls go on."""
-    return Wording(library, profile)
+def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
+    """A responder with every rule of the library, and the site's own products, for whoever calls.
 
-
-def build(settings: Settings) -> Responder:
-    """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
-    return Responder(load(), open_client(settings))
+    Raises `cards.library.RuleError` and `cards.terminology.ValueSetError`.
+    """
+    return Responder(library_of(settings.data_dir), open_client(settings), fallback)
 
 
 def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, Service]:
@@ -326,9 +351,9 @@ def _override_reasons(rules: Sequence[Rule], library: Library, wording: Wording)
     }
 
 
-def _labs_read(rules: Sequence[Rule]) -> set[str]:
+def _labs_read(rules: Sequence[Rule]) -> frozenset[str]:
     """The laboratory concepts that the rules look at."""
-    return {concept for rule in rules for concept in rule.labs}
+    return frozenset[str]().union(*(rule.labs for rule in rules))
 
 
 def _is_patient(user_id: str | None) -> bool:

@@ -16,7 +16,25 @@ from service.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {".ci", "cards", "docker", "openapi", "service", "tests"}
-TEXT = {".py", ".md", ".yaml", ".yml", ".json", ".csv", ".toml", ".lock", ".txt", ".cfg", ".sh", ""}
+TEXT = {
+    ".py",
+    ".md",
+    ".yaml",
+    ".yml",
+    ".json",
+    ".csv",
+    ".toml",
+    ".lock",
+    ".txt",
+    ".cfg",
+    ".sh",
+    ".css",
+    ".html",
+    ".js",
+    ".svg",
+    "",
+}
+SCREENSHOTS = Path("service/web/screenshots")
 # Written apart, so that this file does not name them either.
 REGISTRIES = [
     "pypi" + ".org",
@@ -79,8 +97,10 @@ def test_only_the_known_folders_are_committed() -> None:
     assert {file.parts[0] for file in _committed() if len(file.parts) > 1} <= FOLDERS
 
 
-def test_every_committed_file_is_text_in_utf_8() -> None:
-    assert [str(file) for file in _committed() if file.suffix not in TEXT] == []
+def test_every_committed_file_but_the_screenshots_is_text_in_utf_8() -> None:
+    pictures = {file for file in _committed() if file.parent == SCREENSHOTS and file.suffix == ".png"}
+
+    assert [str(file) for file in _committed() if file.suffix not in TEXT and file not in pictures] == []
     assert [str(file) for file in _texts() if "\x00" in _text(file)] == []
 
 
@@ -145,6 +165,33 @@ def test_every_rule_folder_has_its_files(folder: str) -> None:
     names = {path.name for path in (ROOT / "cards" / folder).iterdir() if path.is_file()}
 
     assert names == {"__init__.py", "card.yaml", "criteria.py", "vignettes.yaml"}
+
+
+CRITERIA = sorted((ROOT / "cards").glob("*/criteria.py"))
+
+
+@pytest.mark.parametrize("path", CRITERIA, ids=lambda path: path.parent.name)
+def test_no_rule_asks_for_the_profile(path: Path) -> None:
+    """The profiles differ by thresholds and words alone."""
+    assert asks_for_the_profile(path.read_text(encoding="utf-8")) == []
+
+
+def asks_for_the_profile(source: str) -> list[int]:
+    """The lines of a module that name the profile, its type, or one of its values."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.Attribute) and node.attr == "profile")
+        or (isinstance(node, ast.Name) and node.id in ("profile", "Profile", "PROFILES"))
+        or (isinstance(node, ast.Constant) and node.value in ("uk", "us"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", ["if limits.profile == 'uk':\n    pass", "from cards.rule import Profile\nProfile", "x = 'us'"]
+)
+def test_a_rule_that_asks_for_the_profile_would_be_found(source: str) -> None:
+    assert asks_for_the_profile(source)
 
 
 # --- README, Makefile, settings ----------------------------------------------------------------------------------
@@ -232,7 +279,8 @@ def test_a_lock_file_pins_every_package_with_its_hashes(lock: str) -> None:
 def _dependencies(extra: str | None = None) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["optional-dependencies"][extra] if extra else project["dependencies"]
-    return {re.split(r"[\s;<>=~\[]", each)[0].lower().replace(".", "-").replace("_", "-") for each in wanted}
+    names = {re.split(r"[\s;<>=~\[]", each)[0].lower().replace(".", "-").replace("_", "-") for each in wanted}
+    return names - {project["name"]}
 
 
 def test_the_lock_files_hold_every_dependency_of_the_project() -> None:

@@ -29,7 +29,7 @@ from cards.record import (
 from cards.rule import Level, evaluate, triggered
 from cards.units import to_canonical
 from cards.vignettes import Vignette, all_files, record
-from tests import ehr
+from service.demo import ehr
 from tests.serving import service_on
 
 LIBRARY = load()

@@ -13,12 +13,14 @@ from typing import NamedTuple
 from cards.calendar import in_words, months_before
 from cards.cover import any_b12_since
 from cards.due_date import default_interval, injections
+from cards.neurology import signs
 from cards.record import LabResult, Order, PatientRecord, Problem, Procedure, Source, When
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     Band,
     b12_results_unknown,
     b12_status,
+    documented_deficiency,
     has,
     in_hospice,
     irreversible_causes,
@@ -168,16 +170,24 @@ def _of_operation(operation: Operation, record: PatientRecord, limits: Limits, t
     variant = _bypass_variant(operation, record, limits, today) if operation.kind == "bypass" else operation.kind
     status = b12_status(record, limits)
     low = status.result if status and status.band is not Band.REPLETE else None
+    prophylaxis = operation.kind in ("total_gastrectomy", "ileal_resection", "bypass")
+    nerves = signs(record, today)
+    deficient = documented_deficiency(record, limits, today) is not None
+    plain = not (nerves or deficient)
     facts = {
         **_facts(record, limits, today, recent),
         "operation": operation,
         "result": low,
         "borderline": operation.kind == "length_unknown" and status is not None and status.band is Band.INDETERMINATE,
         "length": limits["ileal_resection_cm"] if operation.name == "ileal resection" else None,
-        "monthly": operation.kind == "ileal_resection",
-        "usual": operation.kind in ("total_gastrectomy", "bypass"),
+        "nerves": nerves,
+        "deficient": deficient,
+        "load_neurological": prophylaxis and nerves is not None,
+        "load_standard": prophylaxis and nerves is None and deficient,
+        "monthly": plain and operation.kind == "ileal_resection",
+        "usual": plain and operation.kind in ("total_gastrectomy", "bypass"),
         "optional": operation.kind in ("sleeve", "unspecified"),
-        "by_mouth": bariatric,
+        "by_mouth": plain and bariatric,
         "test_decides": operation.kind in ("length_unknown", "sleeve", "unspecified"),
     }
     return Alert(variant, facts)
@@ -192,8 +202,11 @@ def _of_crohn(record: PatientRecord, limits: Limits, today: date) -> Alert | Non
     if recent or any_b12_since(record, since, today, limits["oral_cover_mcg_day"]):
         return None
     nothing: dict[str, object] = {"operation": None, "result": None, "length": None}
-    no_orders = dict.fromkeys(("monthly", "usual", "optional", "by_mouth", "borderline"), False)
-    return Alert("crohn", {**_facts(record, limits, today, recent), **nothing, **no_orders, "test_decides": True})
+    no_orders = dict.fromkeys(
+        ("load_neurological", "load_standard", "monthly", "usual", "optional", "by_mouth", "borderline"), False
+    )
+    facts = {**_facts(record, limits, today, recent), **nothing, **no_orders, "test_decides": True}
+    return Alert("crohn", {**facts, "nerves": signs(record, today), "deficient": False})
 
 
 def _facts(record: PatientRecord, limits: Limits, today: date, recent: LabResult | None) -> dict[str, object]:

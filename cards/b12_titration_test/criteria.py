@@ -72,6 +72,8 @@ def _another_reason(record: PatientRecord, today: date) -> str | None:
     """A reason to measure that has nothing to do with the frequency of injections."""
     if younger_than(record, today, 16):
         return "under 16"
+    if record.patient.deceased:
+        return "the patient has died"
     if signs(record, today):
         return "new neurological findings"
     if has(record, "pregnancy"):

@@ -33,6 +33,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None
     if younger_than(record, today, 16):
         return Excluded("under 16")
+    if record.patient.deceased:
+        return Excluded("the patient has died")
     drug = cobalamin(order.medicine)
     facts = {"drug": drug, "inr": None, "platelets": None, "subcutaneous": drug == "cyanocobalamin"}
     inr = newest(record.labs, "inr", today - timedelta(days=limits.whole("inr_days")))

@@ -80,7 +80,10 @@ def _stopped(order: Order, cause: Cause, record: PatientRecord, limits: Limits, 
         return Excluded("other B12 treatment goes on")
     if _anaphylaxis(order, record):
         return Excluded("anaphylaxis to this B12 is on record")
-    return _alert("stopped", order, cause, record, limits, today, {"stop": True})
+    # A stop of another order, and a "do not give", is removed; an order that is itself stopped goes on as active.
+    names_another = order.do_not_perform or (own is not None and own.reference != order.reference)
+    facts = {"stop": True, "withdraw": names_another, "resume": not names_another}
+    return _alert("stopped", order, cause, record, limits, today, facts)
 
 
 def _ending(order: Order, cause: Cause, record: PatientRecord, limits: Limits, today: date) -> Outcome:
@@ -256,6 +259,8 @@ def _alert(
     result = newest(record.labs, TOTAL_B12, date.min) if normal_level else None
     facts: dict[str, object] = {
         "stop": False,
+        "withdraw": False,
+        "resume": False,
         "ends": False,
         "lapse": False,
         "end": None,

@@ -31,6 +31,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None
     if younger_than(record, today, 16):
         return Excluded("under 16")
+    if record.patient.deceased:
+        return Excluded("the patient has died")
     if has(record, "inborn_error_cobalamin"):
         return Excluded("inborn error of cobalamin metabolism under specialist care")
     since = today - timedelta(days=limits.whole("first_loading_days"))

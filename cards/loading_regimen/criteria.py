@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from cards.calendar import in_words, months_before, upper_days
 from cards.dosing import (
+    COBALAMINS,
     CURRENT,
     ENDING,
     LOADING_DAYS,
@@ -33,7 +34,18 @@ from cards.dosing import (
 )
 from cards.due_date import default_interval, injections, intervals, is_injection
 from cards.neurology import WINDOW_MONTHS, history, involvement
-from cards.record import PARENTERAL, AmountUnit, Course, CourseStatus, Instruction, Order, PatientRecord, Source, When
+from cards.record import (
+    PARENTERAL,
+    AmountUnit,
+    Course,
+    CourseStatus,
+    Instruction,
+    Order,
+    PatientRecord,
+    Reaction,
+    Source,
+    When,
+)
 from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     TOTAL_B12,
@@ -80,7 +92,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None if any(part.days is None for part in _parts([order], today)) else Excluded("the course loads")
     if _dose_by_dose(order, record, today):
         return Excluded("loading goes on dose by dose")
-    if why := _no_new_start(record, limits, today):
+    if why := _follows(order, record, limits) or _no_new_start(record, limits, today):
         return Excluded(why)
     documented = documented_deficiency(record, limits, today)
     cause = irreversible_cause(record, limits)
@@ -125,6 +137,8 @@ def _not_our_patient(order: Order, record: PatientRecord, today: date) -> str | 
         return "ordered by a research protocol"
     if any(each.name == "cyanide_poisoning" for each in order.indications):
         return "ordered for cyanide poisoning"
+    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in record.allergies):
+        return "anaphylaxis to a cobalamin is recorded"
     return None
 
 
@@ -285,6 +299,17 @@ def _recent_doses(record: PatientRecord, limits: Limits, today: date) -> int:
     """Injections of the last four weeks."""
     since = today - timedelta(days=limits.whole("new_start_days"))
     return sum(1 for dose in injections(record) if dose.when.latest >= since)
+
+
+def _follows(order: Order, record: PatientRecord, limits: Limits) -> str | None:
+    """Whether the draft takes the place of injections that stood until now: maintenance stopped beside it, or named."""
+    stopped = [each for each in record.drafts if each.status in (CourseStatus.STOPPED, CourseStatus.COMPLETED)]
+    if any(intervals(each, Phase.MAINTENANCE) for each in stopped):
+        return "the order takes the place of maintenance that is being stopped"
+    named = [each for each in record.courses if each.reference in order.replaces]
+    if any(_treats(each, limits, injected=True) for each in named):
+        return "the order follows an earlier one for injections"
+    return None
 
 
 def _no_new_start(record: PatientRecord, limits: Limits, today: date) -> str | None:

@@ -171,6 +171,16 @@ def _halted(record: PatientRecord, sample: date) -> Halted | None:
     return max(found, default=None)
 
 
+def _nitrous_oxide(record: PatientRecord) -> bool:
+    """Whether exposure to nitrous oxide is a present problem; a code for any inhaled anaesthetic does not say so."""
+    return any(
+        each.name == "nitrous_oxide_exposure" and each.specific
+        for problem in record.problems
+        if problem.present and problem.certain
+        for each in problem.concepts
+    )
+
+
 def _taken(course: Course) -> bool:
     return course.status is CourseStatus.ACTIVE and not course.do_not_perform
 
@@ -194,9 +204,12 @@ def _facts(
         "cause": cause.name if cause else None,
         "artefact": artefact,
         "halted": _halted(record, sample),
+        "nitrous_oxide": _nitrous_oxide(record),
         "treat": treat,
-        "treat_neurological": variant == "neurological",
-        "treat_standard": variant == "untreated",
+        "treat_neurological": variant == "neurological" and cause is None,
+        "treat_neurological_for_life": variant == "neurological" and cause is not None,
+        "treat_standard": variant == "untreated" and cause is None,
+        "treat_standard_for_life": variant == "untreated" and cause is not None,
         "repeat": variant == "old_result",
         "active_b12": variant == "pregnancy",
         "confirm": variant == "possible_artefact",

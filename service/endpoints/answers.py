@@ -31,7 +31,7 @@ class Refused(Exception):
 
 async def send_json(send: Send, status: int, body: bytes, headers: Sequence[Header] = ()) -> None:
     """Sends `body`, which is JSON, as a whole answer."""
-    length = (b"content-length", str(len(body)).encode())
+    length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]})
     await send({"type": "http.response.body", "body": body})
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from cards.dosing import COBALAMINS
 from cards.record import Allergy, Reaction
+from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, when
-from service.fhir.findings import code_in, texts_of
 from service.fhir.setting import Setting
 
 _NO_LONGER = frozenset({"inactive", "resolved", "refuted", "entered-in-error"})

@@ -25,6 +25,7 @@ from cards.record import (
     WhyNot,
 )
 from cards.terminology import Concept, Terminology
+from service.fhir.codes import texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.dosage import read_amount, read_instruction, read_instructions
 from service.fhir.product import Products
@@ -101,8 +102,8 @@ def reference_of(resource: dict[str, Any], position: int) -> str:
 
 def course(resource: dict[str, Any], products: Products, setting: Setting) -> Course | None:
     """An order in the chart."""
-    status = status_of(resource.get("status"))
     medicine = products.of(resource)
+    status = status_of(resource.get("status"))
     if status is None or status is CourseStatus.DRAFT:
         return None
     if not medicine.ingredients:
@@ -120,17 +121,19 @@ def _inpatient_order(resource: dict[str, Any], setting: Setting) -> Course:
 def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, setting: Setting) -> dict[str, Any]:
     meta = resource.get("meta")
     changed = when(meta.get("lastUpdated"), setting.zone) if isinstance(meta, dict) else None
+    notes = _notes(resource)
+    reasons = first(resource, "reasonCode", "reasonCodeableConcept", "reason")
     return {
         "status": status,
         "instructions": _instructions(resource.get("dosageInstruction"), resource, medicine, setting),
         "authored": when(first(resource, "authoredOn", "dateWritten", "dateAsserted"), setting.zone),
         "changed": changed.latest if changed else None,
         "replaces": _references(first(resource, "priorPrescription", "basedOn")),
-        "indications": _concepts(first(resource, "reasonCode", "reasonCodeableConcept", "reason"), setting.terminology),
+        "indications": _concepts(reasons, setting.terminology) if reasons else (),
         "why_not": why_not(resource),
         "do_not_perform": resource.get("doNotPerform") is True,
         "inpatient": _inpatient(resource),
-        "research": bool(_RESEARCH.search(_notes(resource))),
+        "research": bool(notes) and bool(_RESEARCH.search(notes)),
         "nutrition": cobalamin(medicine) is not None and _in_nutrition(resource),
     }
 
@@ -141,7 +144,8 @@ def _instructions(
     if not medicine.ingredients:
         return ()
     found = [each for each in _list(dosages) if isinstance(each, dict)]
-    found.sort(key=lambda each: each["sequence"] if isinstance(each.get("sequence"), int) else 0)
+    if len(found) > 1:
+        found.sort(key=lambda each: each["sequence"] if isinstance(each.get("sequence"), int) else 0)
     # Only a cobalamin's site matters; notes are read for nothing else.
     notes = _notes(resource) if cobalamin(medicine) else ""
     return tuple(
@@ -190,7 +194,7 @@ def administration(
 ) -> Dose | NotGiven | Unreadable | None:
     """A dose that was given, or recorded as not given."""
     medicine = products.of(resource)
-    if not set(medicine.ingredients) & _GIVEN:
+    if _GIVEN.isdisjoint(medicine.ingredients):
         return None
     status = resource.get("status")
     refused = status == "not-done" or resource.get("notGiven") is True or resource.get("wasNotGiven") is True
@@ -277,7 +281,7 @@ def _past(value: Any, setting: Setting) -> When | str | None:
         return None
     if day.earliest > setting.today:
         return "future-date"
-    return When(day.earliest, min(day.latest, setting.today))
+    return day if day.latest <= setting.today else When(day.earliest, setting.today)
 
 
 def why_not(resource: dict[str, Any]) -> WhyNot | None:
@@ -287,7 +291,7 @@ def why_not(resource: dict[str, Any]) -> WhyNot | None:
         return WhyNot.NORMAL_LEVEL
     if reason is None:
         return None
-    words = " ".join([*(text for each in _list(reason) for text in _texts(each)), _notes(resource)])
+    words = " ".join([*(text for each in _list(reason) for text in texts_of(each)), _notes(resource)])
     return next((why for why, pattern in _REASONS if pattern.search(words)), WhyNot.OTHER)
 
 
@@ -300,7 +304,9 @@ def _says_normal_level(resource: dict[str, Any], reason: Any) -> bool:
     """Whether a stop names a normal level as its reason: in the reason of the status, of the order, or in a note."""
     given = first(resource, "reasonCode", "reasonCodeableConcept", "reason")
     concepts = [*_list(reason), *_list(given)]
-    words = [text for each in concepts for text in _texts(each.get("concept", each) if isinstance(each, dict) else {})]
+    words = [
+        text for each in concepts for text in texts_of(each.get("concept", each) if isinstance(each, dict) else {})
+    ]
     return bool(_NORMAL_LEVEL.search(" ".join([*words, _notes(resource)])))
 
 
@@ -314,26 +320,26 @@ def _concepts(reasons: Any, terminology: Terminology) -> tuple[Concept, ...]:
             if isinstance(coding, dict):
                 coded = terminology.find(str(coding.get("system")), str(coding.get("code")))
                 found += [each.concept for each in coded if each.concept.kind == "condition"]
-        for text in _texts(concept):
+        for text in texts_of(concept):
             found += [Concept("condition", name) for name in terminology.conditions_in_text(text)]
     return tuple(dict.fromkeys(found))
 
 
 def _inpatient(resource: dict[str, Any]) -> bool:
-    return any(
-        isinstance(coding, dict) and coding.get("code") == "inpatient"
-        for category in _list(resource.get("category"))
-        if isinstance(category, dict)
-        for coding in _list(category.get("coding"))
-    )
+    for category in _list(resource.get("category")):
+        if isinstance(category, dict):
+            for coding in _list(category.get("coding")):
+                if isinstance(coding, dict) and coding.get("code") == "inpatient":
+                    return True
+    return False
 
 
 def _in_nutrition(resource: dict[str, Any]) -> bool:
     """Whether the words of an order's drug, reason, instructions or notes say parenteral nutrition."""
     named = first(resource, "medicationCodeableConcept", "medication")
     reasons = _list(first(resource, "reasonCode", "reasonCodeableConcept", "reason"))
-    words = [text for each in (named, *reasons) for text in _texts(_concept_of(each))]
-    words += [text for each in _list(resource.get("dosageInstruction")) for text in _texts(each)]
+    words = [text for each in (named, *reasons) for text in texts_of(_concept_of(each))]
+    words += [text for each in _list(resource.get("dosageInstruction")) for text in texts_of(each)]
     return bool(_NUTRITION.search(" ; ".join([*words, _notes(resource)])))
 
 
@@ -343,24 +349,21 @@ def _concept_of(value: Any) -> Any:
 
 
 def _notes(resource: dict[str, Any]) -> str:
-    notes = [each.get("text") if isinstance(each, dict) else each for each in _list(resource.get("note"))]
+    said = resource.get("note")
+    if said is None:
+        return ""
+    notes = [each.get("text") if isinstance(each, dict) else each for each in _list(said)]
     return " ".join(each for each in notes if isinstance(each, str))
 
 
 def _references(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
     return tuple(
         "/".join(each["reference"].split("/_history")[0].split("/")[-2:])
         for each in _list(value)
         if isinstance(each, dict) and isinstance(each.get("reference"), str)
     )
-
-
-def _texts(concept: Any) -> list[str]:
-    if not isinstance(concept, dict):
-        return []
-    found = [concept.get("text")]
-    found += [each.get("display") for each in _list(concept.get("coding")) if isinstance(each, dict)]
-    return [each for each in found if isinstance(each, str) and each]
 
 
 def _list(value: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.memory import remembered
 from cards.record import When
 
 _FRACTION = re.compile(r"\.\d+")
@@ -19,17 +20,21 @@ def when(value: Any, zone: ZoneInfo) -> When | None:
         return None
     try:
         if len(value) == 10:
-            return When.on(date.fromisoformat(value))
+            known = date.fromisoformat(value)
+            return When(known, known)
         if len(value) == 7:
             year, month = int(value[:4]), int(value[5:])
             return When(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
         if len(value) == 4:
             return When(date(int(value), 1, 1), date(int(value), 12, 31))
-        return When.on(_local_day(value, zone))
+        known = _local_day(value, zone)
+        return When(known, known)
     except (ValueError, OverflowError, IndexError):
         return None
 
 
+# The results of one sample, and what was recorded at one visit, have one time.
+@remembered
 def _local_day(value: str, zone: ZoneInfo) -> date:
     """The local day of an instant; a time without a zone is taken as local."""
     moment = datetime.fromisoformat(_FRACTION.sub("", value, count=1))

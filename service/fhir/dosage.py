@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.memory import LONGEST_TEXT, remembered
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
+from service.fhir.codes import texts_of
 from service.fhir.dates import first
 from service.fhir.numbers import number
 from service.fhir.timing import NO_TIMING, read_timing
@@ -95,8 +97,10 @@ _WORDS = frozenset({"text", "patientInstruction", "additionalInstruction", "addi
 
 def _text(dosage: dict[str, Any]) -> str:
     """The words of an instruction."""
-    found = [dosage.get("text"), dosage.get("patientInstruction")]
-    more = first(dosage, "additionalInstruction", "additionalInstructions")
+    text, more = dosage.get("text"), first(dosage, "additionalInstruction", "additionalInstructions")
+    if more is None and "patientInstruction" not in dosage:
+        return text if isinstance(text, str) else ""
+    found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
     return " ".join(each for each in found if isinstance(each, str))
 
@@ -135,12 +139,22 @@ def read_amount(dose: dict[str, Any]) -> Amount | None:
 
 def _quantity(quantity: dict[str, Any], other: dict[str, Any]) -> Amount | None:
     """A Quantity; one without a unit of its own has that of the `other` end of its range."""
-    value = number(quantity.get("value"))
-    if value is None:
-        return None
+    value = quantity.get("value")
     holder = quantity if quantity.get("code") or quantity.get("unit") else other
-    code, unit = (each if isinstance(each, str) else None for each in (holder.get("code"), holder.get("unit")))
-    return _in_unit(value, value, code, unit)
+    code, unit = holder.get("code"), holder.get("unit")
+    code = code if isinstance(code, str) else None
+    unit = unit if isinstance(unit, str) else None
+    if not isinstance(value, int | float | str) or len(f"{value}{code}{unit}") > LONGEST_TEXT:
+        return None if (found := number(value)) is None else _in_unit(found, found, code, unit)
+    return _usual_quantity(value, code, unit)
+
+
+# Typed, because 1 and 1.0 are equal and are written differently.
+@lru_cache(maxsize=4096, typed=True)
+def _usual_quantity(value: float | str, code: str | None, unit: str | None) -> Amount | None:
+    """A number and its unit as a dose; the same few come again and again."""
+    found = number(value)
+    return None if found is None else _in_unit(found, found, code, unit)
 
 
 def _in_unit(low: Decimal, high: Decimal, code: str | None, unit: str | None) -> Amount:
@@ -165,7 +179,7 @@ def _mass(word: str) -> Decimal | None:
     return _MASS.get(word) or _MASS.get(word.rstrip("s"))
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def _amount_in_words(text: str) -> Amount | None:
     """A dose in words ("5 mg once daily", "ONE tablet daily"), used only where the structure gives none."""
     if match := _DOSE_IN_WORDS.search(text):
@@ -189,12 +203,15 @@ def read_route(concept: Any, words: str, terminology: Terminology) -> Route | No
             if isinstance(coding, dict):
                 found = terminology.route(str(coding.get("system")), str(coding.get("code")))
                 if found:
-                    return Route(found)
-        for text in _texts(concept):
+                    return _ROUTES[found]
+        for text in texts_of(concept):
             if found := terminology.route_in_text(text):
-                return Route(found)
+                return _ROUTES[found]
     found = terminology.route_in_text(words) if words else None
-    return Route(found) if found else None
+    return _ROUTES[found] if found else None
+
+
+_ROUTES = {route.value: route for route in Route}
 
 
 def read_site(concept: Any, words: str, terminology: Terminology) -> Site | None:
@@ -206,15 +223,8 @@ def read_site(concept: Any, words: str, terminology: Terminology) -> Site | None
                 found = terminology.site(str(coding.get("system")), str(coding.get("code")))
                 if found:
                     return Site(*found)
-        for text in _texts(concept):
+        for text in texts_of(concept):
             if found := terminology.site_in_text(text):
                 return Site(*found)
     found = terminology.site_in_text(words) if words else None
     return Site(*found) if found else None
-
-
-def _texts(concept: dict[str, Any]) -> list[str]:
-    codings = concept.get("coding")
-    found = [concept.get("text")]
-    found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
-    return [each for each in found if isinstance(each, str) and each]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from cards.neurology import NEUROLOGICAL
 from cards.record import (
     ClinicalStatus,
     CourseStatus,
@@ -24,6 +25,7 @@ from cards.record import (
     When,
 )
 from cards.terminology import Concept, extent_in_text, is_test_in_text
+from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
@@ -60,19 +62,39 @@ def patient(resource: dict[str, Any], setting: Setting) -> Patient:
     """The person, without name or identifier."""
     deceased = resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime"))
     return Patient(
-        born=when(resource.get("birthDate"), setting.zone),
+        born=_not_future(when(resource.get("birthDate"), setting.zone), setting),
         deceased=deceased or resource.get("deceased") is True,
         left=resource.get("active") is False,
     )
 
 
+def condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unreadable]:
+    """A condition that rules know; a neurological one dated in the future is named beside it, for its date decides.
+
+    A date in the future counts as not known.
+    """
+    found = problem(resource, setting)
+    if found is None:
+        return []
+    dates = (found.began, found.recorded)
+    began, recorded = (_not_future(each, setting) for each in dates)
+    kind = next((each.name for each in found.concepts if each.name in NEUROLOGICAL), None)
+    faults = [Unreadable(kind, None, "future-date")] if kind and (began, recorded) != dates and not began else []
+    return [replace(found, began=began, recorded=recorded), *faults]
+
+
+def _not_future(day: When | None, setting: Setting) -> When | None:
+    return None if day is None or day.earliest > setting.today else day
+
+
 def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     """A condition that rules know; None for one they do not, or that was refuted or entered in error."""
+    code = resource.get("code")
+    concepts, by_text = _concepts(code, setting)
+    if not concepts:
+        return None
     verification = code_in(resource.get("verificationStatus"))
     if verification in _NOT_PRESENT:
-        return None
-    concepts, by_text = _concepts(resource.get("code"), setting)
-    if not concepts:
         return None
     status = _STATUSES.get(code_in(resource.get("clinicalStatus")) or "")
     ended = when(
@@ -81,7 +103,8 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     over = resource.get("abatementBoolean") is True or first(resource, *_ENDED_OTHERWISE) is not None
     if status is None and over:
         status = ClinicalStatus.RESOLVED
-    length = _CENTIMETRES.search(" ".join([*texts_of(resource.get("code")), *_notes(resource)]))
+    words = [*texts_of(code), *_notes(resource)]
+    length = _CENTIMETRES.search(" ".join(words))
     period = resource.get("onsetPeriod")
     began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
     return Problem(
@@ -91,7 +114,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         began=when(began, setting.zone),
         recorded=when(first(resource, "recordedDate", "assertedDate", "dateRecorded"), setting.zone),
         ended=ended,
-        names_b12=bool(_NAMES_B12.search(_all_words(resource))),
+        names_b12=bool(_NAMES_B12.search(" ".join([*words, *_words_of_cause(resource)]))),
         by_text=by_text,
         length_cm=Decimal(length[1]) if length else None,
     )
@@ -125,6 +148,9 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
             # "B12 injection declined", "taught to inject B12": words alone are never counted (rules 8.1, 8.4).
             return Unreadable("cobalamin", day, "unreadable")
         return Dose(_INJECTED, day, None, Route.INTRAMUSCULAR, None, Source.PROCEDURES)
+    if day and day.earliest > setting.today:
+        # Not done yet, whatever the status says.
+        return Unreadable(concepts[0].name, None, "future-date")
     length = _CENTIMETRES.search(" ".join([*words, *_notes(resource)]))
     return Procedure(
         concepts,
@@ -229,8 +255,11 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     words = texts_of(code)
     if not coded:
         named = _in_text(words, setting)
-        return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), bool(named)
-    coded = tuple(_with_extent(each, words) for each in coded)
+        if not named:
+            return (), False
+        return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), True
+    if any(each.meaning == "unspecified" for each in coded):
+        coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
         return coded, False
     meant = set(_in_text(words, setting))
@@ -259,16 +288,18 @@ def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
     if not isinstance(code, dict):
         return ()
     codings = code.get("coding")
+    find = setting.terminology.find
     found: list[Concept] = []
-    for coding in codings if isinstance(codings, list) else [codings]:
-        if isinstance(coding, dict):
-            coded = setting.terminology.find(str(coding.get("system")), str(coding.get("code")))
+    for coding in codings if isinstance(codings, list) else (codings,):
+        if isinstance(coding, dict) and (coded := find(str(coding.get("system")), str(coding.get("code")))):
             found += [each.concept for each in coded if each.concept.kind == kind]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def _in_text(words: list[str], setting: Setting) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for text in words for name in setting.terminology.conditions_in_text(text)))
+    find = setting.terminology.conditions_in_text
+    found = [name for text in words for name in find(text)]
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
@@ -284,49 +315,30 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def code_in(value: Any) -> str | None:
-    """A status: a code, or the first code of a CodeableConcept, or its words."""
-    if isinstance(value, str):
-        return value
-    codings = value.get("coding") if isinstance(value, dict) else None
-    for coding in codings if isinstance(codings, list) else []:
-        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
-            return str(coding["code"])
-    text = value.get("text") if isinstance(value, dict) else None
-    return text.strip().lower().replace(" ", "-") if isinstance(text, str) else None
-
-
-def texts_of(concept: Any) -> list[str]:
-    """The text and the displays of a CodeableConcept."""
-    if not isinstance(concept, dict):
-        return []
-    codings = concept.get("coding")
-    found = [concept.get("text")]
-    found += [each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)]
-    return [each for each in found if isinstance(each, str) and each]
-
-
 def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def _notes(resource: dict[str, Any]) -> list[str]:
-    notes = resource.get("note")
+    notes, description, comment = resource.get("note"), resource.get("description"), resource.get("comment")
+    if notes is None and description is None and comment is None:
+        return []
     found = [
         each.get("text") if isinstance(each, dict) else each for each in (notes if isinstance(notes, list) else [notes])
     ]
-    found += [resource.get("description"), resource.get("comment")]
-    return [each for each in found if isinstance(each, str)]
+    return [each for each in (*found, description, comment) if isinstance(each, str)]
 
 
 def _reasons(resource: dict[str, Any]) -> list[str]:
     reasons = first(resource, "reasonCode", "reason", "reasonCodeableConcept")
+    if reasons is None:
+        return []
     return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in texts_of(each)]
 
 
-def _all_words(resource: dict[str, Any]) -> str:
-    """What a condition says of its cause: code, notes, evidence and the due-to extension."""
-    found = [*texts_of(resource.get("code")), *_notes(resource)]
+def _words_of_cause(resource: dict[str, Any]) -> list[str]:
+    """What a condition says of its cause beside code and notes: evidence and the due-to extension."""
+    found: list[str] = []
     evidence = resource.get("evidence")
     for each in evidence if isinstance(evidence, list) else []:
         codes = first(each, "code", "concept") if isinstance(each, dict) else None
@@ -335,4 +347,4 @@ def _all_words(resource: dict[str, Any]) -> str:
     for each in extensions if isinstance(extensions, list) else []:
         if isinstance(each, dict) and "due" in str(each.get("url")).lower():
             found += texts_of(each.get("valueCodeableConcept"))
-    return " ".join(found)
+    return found

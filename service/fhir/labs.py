@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
+from cards.memory import remembered
 from cards.record import Comparator, Flag, LabResult, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
+from service.fhir.codes import texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.numbers import number
 from service.fhir.setting import Setting
@@ -45,6 +47,7 @@ _LABELS = {
 }  # fmt: skip
 
 
+@remembered
 def _label(unit: str) -> str:
     plain = _MICRO.sub("u", unit).lower().replace(" ", "").replace("litre", "l").replace("liter", "l")
     return _LABELS.get(plain, "")
@@ -78,7 +81,7 @@ def _concept(code: Any, setting: Setting) -> str | None:
         return None
     codings = code.get("coding")
     find = setting.terminology.find
-    texts, loinc = [code.get("text")], False
+    loinc = False
     for coding in codings if isinstance(codings, list) else [codings]:
         if not isinstance(coding, dict):
             continue
@@ -87,14 +90,10 @@ def _concept(code: Any, setting: Setting) -> str | None:
         if coded:
             return coded[0].concept.name if coded[0].concept.kind == "lab" else None
         loinc = loinc or system == "http://loinc.org"
-        texts.append(coding.get("display"))
     if loinc:
         # LOINC says exactly what it is: not one of ours.
         return None
-    for text in texts:
-        if isinstance(text, str) and (names := setting.terminology.labs_in_text(text)):
-            return names[0]
-    return None
+    return next((name for text in texts_of(code) for name in setting.terminology.labs_in_text(text)), None)
 
 
 def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> LabResult | Unreadable | None:
@@ -160,7 +159,7 @@ def _day(said: Any, setting: Setting) -> When | str:
         return "impossible-date"
     if day.earliest > setting.today:
         return "future-date"
-    return When(day.earliest, min(day.latest, setting.today))
+    return day if day.latest <= setting.today else When(day.earliest, setting.today)
 
 
 def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | None]:
@@ -183,18 +182,19 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
     return None, "", None
 
 
-def _interpretations(part: dict[str, Any]) -> list[str]:
+def _interpretations(part: dict[str, Any]) -> Iterator[str]:
     said = part.get("interpretation")
     if said is None:
-        return []
-    found = []
+        return
     for each in said if isinstance(said, list) else [said]:
         if not isinstance(each, dict):
             continue
         codings = each.get("coding")
-        found += [c.get("code") for c in (codings if isinstance(codings, list) else []) if isinstance(c, dict)]
-        found.append(each.get("text"))
-    return [each for each in found if isinstance(each, str)]
+        for coding in codings if isinstance(codings, list) else ():
+            if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
+                yield code
+        if isinstance(text := each.get("text"), str):
+            yield text
 
 
 def _flag(part: dict[str, Any]) -> Flag | None:
@@ -237,7 +237,9 @@ def _is_normal_range(span: Any) -> bool:
 def _bound(quantity: Any, unit: str) -> Decimal | None:
     if not isinstance(quantity, dict):
         return None
-    own = [each for each in (quantity.get("code"), quantity.get("unit")) if isinstance(each, str) and each]
-    if own and unit.lower() not in [each.lower() for each in own]:
-        return None
+    code = quantity.get("code")
+    if code != unit:
+        own = [each for each in (code, quantity.get("unit")) if isinstance(each, str) and each]
+        if own and unit.lower() not in [each.lower() for each in own]:
+            return None
     return number(quantity.get("value"))

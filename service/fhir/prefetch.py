@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from cards.record import Source, Supplied
+from cards.record import SOURCES, Source, Supplied
 from cards.rule import Rule
 from cards.terminology import Terminology
 
@@ -18,7 +18,6 @@ class Received(NamedTuple):
 
 
 NOTHING_RECEIVED = Received(Supplied.MISSING, [])
-PATIENT_TEMPLATE = "Patient/{{context.patientId}}"
 
 
 class Search(NamedTuple):
@@ -47,28 +46,44 @@ SEARCHES = {
 _LAB_SYSTEMS = ("LOINC", "SNOMED")
 
 
+class Query(NamedTuple):
+    """What is asked for one source: a search, or a read by id, which has no parameters."""
+
+    resource: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
 def templates(rules: Iterable[Rule], terminology: Terminology) -> dict[str, str]:
     """The prefetch templates of the `rules` of one hook, by their public keys."""
     rules = tuple(rules)
     wanted = {source for rule in rules for source in rule.sources}
-    result = {}
-    for source in Source:
-        if source not in wanted:
-            continue
-        if source is Source.PATIENT:
-            result[source.value] = PATIENT_TEMPLATE
-            continue
-        search = SEARCHES[source]
-        codes = f"&code={_codes(rules, terminology)}" if source is Source.LABS else ""
-        result[source.value] = (
-            f"{search.resource}?patient={{{{context.patientId}}}}{codes}&_sort={search.sort}&_count={search.page}"
-        )
-    return result
+    labs = {concept for rule in rules for concept in rule.labs}
+    return {
+        source.value: _template(query(source, "{{context.patientId}}", labs, terminology))
+        for source in Source
+        if source in wanted
+    }
 
 
-def _codes(rules: Iterable[Rule], terminology: Terminology) -> str:
-    """The laboratory codes of all results that the rules read."""
-    concepts = {concept for rule in rules for concept in rule.labs}
+def query(source: Source, patient_id: str, labs: Collection[str], terminology: Terminology) -> Query:
+    """The query of one source for a patient; of laboratory results, only the concepts in `labs`."""
+    if source is Source.PATIENT:
+        return Query(f"Patient/{patient_id}")
+    search = SEARCHES[source]
+    codes = (("code", _codes(labs, terminology)),) if source is Source.LABS else ()
+    return Query(
+        search.resource,
+        (("patient", patient_id), *codes, ("_sort", search.sort), ("_count", str(search.page))),
+    )
+
+
+def _template(asked: Query) -> str:
+    parameters = "&".join(f"{name}={value}" for name, value in asked.parameters)
+    return f"{asked.resource}?{parameters}" if parameters else asked.resource
+
+
+def _codes(concepts: Iterable[str], terminology: Terminology) -> str:
+    """The laboratory codes of the concepts."""
     return ",".join(
         f"{terminology.uri(system)}|{code}"
         for concept in sorted(concepts)
@@ -77,20 +92,23 @@ def _codes(rules: Iterable[Rule], terminology: Terminology) -> str:
     )
 
 
-def received(prefetch: Mapping[str, Any] | None, sources: Iterable[Source]) -> dict[Source, Received]:
+def received(prefetch: Mapping[str, Any] | None, sources: Collection[Source]) -> dict[Source, Received]:
     """What arrived under the keys of `sources`.
 
     An absent key is missing; `null` and an empty Bundle say that nothing was found; an OperationOutcome says that
     the EHR's query failed; a Bundle that announces more than it holds is truncated.
     """
     prefetch = prefetch or {}
+    # A source is its key: both are strings.
     return {
-        source: _read(prefetch[source.value], source) if source.value in prefetch else NOTHING_RECEIVED
-        for source in sources
+        source: read(prefetch[source], source) if source in prefetch else NOTHING_RECEIVED
+        for source in SOURCES
+        if source in sources
     }
 
 
-def _read(value: Any, source: Source) -> Received:
+def read(value: Any, source: Source) -> Received:
+    """What a prefetched value, or the answer of a FHIR server, says about its source."""
     if value is None:
         return Received(Supplied.NONE_FOUND, [])
     kind = value.get("resourceType") if isinstance(value, dict) else None
@@ -112,13 +130,15 @@ def _bundle(bundle: dict[str, Any], page: int) -> Received:
     matches = 0
     failed = False
     for entry in entries:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        search = entry.get("search") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
-            failed = failed or _is_error(resource)
-            continue
+        resource = search = None
+        if isinstance(entry, dict):
+            resource, search = entry.get("resource"), entry.get("search")
+            if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
+                failed = failed or _is_error(resource)
+                continue
         resources.append(resource)
-        matches += not (isinstance(search, dict) and search.get("mode") == "include")
+        if not isinstance(search, dict) or search.get("mode") != "include":
+            matches += 1
     if failed:
         return Received(Supplied.FAILED, resources)
     if _has_more(bundle, matches, page):

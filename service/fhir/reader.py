@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.fact import fact
 from cards.record import (
     NOT_SUPPLIED,
     Allergy,
@@ -26,6 +27,7 @@ from cards.record import (
     Source,
     SourceState,
     Supplied,
+    UnknownDrug,
     Unreadable,
 )
 from cards.terminology import Terminology
@@ -35,13 +37,13 @@ from service.fhir.prefetch import Received
 from service.fhir.product import Products, medications
 from service.fhir.setting import Setting
 
-_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
-_SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
+ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
+SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
 # The types that a key may hold, of any FHIR version; others are not what was asked for.
-_TYPES: dict[Source, frozenset[str]] = {
+TYPES: dict[Source, frozenset[str]] = {
     Source.PATIENT: frozenset({"Patient"}),
     Source.PROBLEMS: frozenset({"Condition"}),
-    Source.MEDICATIONS: _ORDERS,
+    Source.MEDICATIONS: ORDERS,
     Source.DOSES: frozenset({"MedicationAdministration"}),
     Source.STATEMENTS: frozenset({"MedicationStatement", "MedicationUsage"}),
     Source.DISPENSES: frozenset({"MedicationDispense"}),
@@ -49,7 +51,7 @@ _TYPES: dict[Source, frozenset[str]] = {
     Source.PROCEDURES: frozenset({"Procedure"}),
     Source.ALLERGIES: frozenset({"AllergyIntolerance"}),
     Source.FAMILY: frozenset({"FamilyMemberHistory"}),
-    Source.TESTS: _SERVICES,
+    Source.TESTS: SERVICES,
     Source.APPOINTMENTS: frozenset({"Appointment"}),
     Source.CLAIMS: frozenset({"ExplanationOfBenefit"}),
 }
@@ -69,7 +71,7 @@ _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
 Fact = Any
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Drafts:
     """The drafts of this patient: as orders, and as the EHR's own JSON by reference.
 
@@ -79,7 +81,7 @@ class Drafts:
     orders: tuple[Order, ...] = ()
     resources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     r4: bool = True
-    unrecognised_codes: int = 0
+    unknown_drugs: tuple[UnknownDrug, ...] = ()
 
 
 class Reader:
@@ -103,14 +105,14 @@ class Reader:
         chosen = {each for each in _list(selections) if isinstance(each, str)}
         orders, originals, r4 = [], {}, True
         for position, resource in enumerate(resources):
-            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in _ORDERS | _SERVICES:
+            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in ORDERS | SERVICES:
                 continue
-            if not _is_of(patient_id, resource):
+            if not is_of(patient_id, resource):
                 continue
             reference = courses.reference_of(resource, position)
             selected = not chosen or reference in chosen
             try:
-                if resource["resourceType"] in _SERVICES:
+                if resource["resourceType"] in SERVICES:
                     order = findings.test_order(resource, reference, setting, selected=selected)
                 else:
                     order = courses.order(resource, position, products, setting, selected=selected)
@@ -120,7 +122,7 @@ class Reader:
                 orders.append(order)
                 originals[reference] = resource
                 r4 = r4 and _is_r4(resource)
-        return Drafts(tuple(orders), originals, r4, products.unrecognised)
+        return Drafts(tuple(orders), originals, r4, products.unknown)
 
     def record(
         self,
@@ -131,37 +133,70 @@ class Reader:
         today: date,
     ) -> PatientRecord:
         """The patient, from the sources in `received` and no others; of results, only the concepts that are wanted."""
-        setting = Setting(self._terminology, self._zone, today)
         # A Medication may stand beside the orders in any of the Bundles.
-        products = Products(
-            self._terminology,
-            lambda: medications(each for found in received.values() for each in found.resources),
+        reading = self.reading(
+            labs_wanted,
+            patient_id,
+            today,
+            lambda: medications(each for one in received.values() for each in one.resources),
         )
-        readers = _readers(products, labs_wanted, setting)
         facts: dict[type, list[Fact]] = {}
         states = {}
         for source, (supplied, resources) in received.items():
             unreadable = []
-            types, read = _TYPES.get(source, frozenset()), readers.get(source)
             for resource in resources:
-                kind = resource.get("resourceType") if isinstance(resource, dict) else None
-                if not isinstance(kind, str):
-                    unreadable.append(_CANNOT_BE_READ)
-                    continue
-                if read is None or kind not in types or not _is_of(patient_id, resource):
-                    continue
-                try:
-                    found = read(resource)
-                except _FAULTS:
-                    unreadable.append(_CANNOT_BE_READ)
-                    continue
-                for fact in found if isinstance(found, list) else (found,):
-                    if isinstance(fact, Unreadable):
-                        unreadable.append(fact)
-                    elif fact is not None:
-                        facts.setdefault(type(fact), []).append(fact)
+                for each in reading.facts(source, resource):
+                    if isinstance(each, Unreadable):
+                        unreadable.append(each)
+                    else:
+                        facts.setdefault(type(each), []).append(each)
             states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
-        return _assemble(drafts, facts, states, drafts.unrecognised_codes + products.unrecognised)
+        return assembled(drafts, facts, states, reading.unknown)
+
+    def reading(
+        self,
+        labs_wanted: Collection[str],
+        patient_id: str,
+        today: date,
+        beside: Callable[[], Mapping[str, dict[str, Any]]],
+    ) -> Reading:
+        """Reads resources of this patient one by one; `beside` gives the Medication resources by their id."""
+        setting = Setting(self._terminology, self._zone, today)
+        return Reading(Products(self._terminology, beside), labs_wanted, patient_id, setting)
+
+
+class Reading:
+    """Turns the resources of one patient into facts, one resource at a time."""
+
+    def __init__(self, products: Products, labs_wanted: Collection[str], patient_id: str, setting: Setting) -> None:
+        self._readers = _readers(products, labs_wanted, setting)
+        self._products = products
+        self._patient_id = patient_id
+        self._own = f"Patient/{patient_id}"
+
+    @property
+    def unknown(self) -> tuple[UnknownDrug, ...]:
+        """The drug codes met so far that no value set knows."""
+        return self._products.unknown
+
+    def facts(self, source: Source, resource: Any) -> Sequence[Fact]:
+        """What a resource of this source says; what cannot be read is `Unreadable`."""
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if not isinstance(kind, str):
+            return (_CANNOT_BE_READ,)
+        if kind not in TYPES[source]:
+            return ()
+        subject = resource.get("subject")
+        is_own = isinstance(subject, dict) and subject.get("reference") == self._own
+        if not is_own and not is_of(self._patient_id, resource):
+            return ()
+        try:
+            found = self._readers[source](resource)
+        except _FAULTS:
+            return (_CANNOT_BE_READ,)
+        if not found:
+            return ()
+        return found if isinstance(found, list) else (found,)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.
@@ -182,7 +217,7 @@ def _readers(
     """How a resource of each source is read: one resource in; a fact, a list of facts, or nothing out."""
     return {
         Source.PATIENT: lambda resource: findings.patient(resource, setting),
-        Source.PROBLEMS: lambda resource: findings.problem(resource, setting),
+        Source.PROBLEMS: lambda resource: findings.condition(resource, setting),
         Source.MEDICATIONS: lambda resource: courses.course(resource, products, setting),
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
@@ -197,20 +232,27 @@ def _readers(
     }
 
 
-def _assemble(
-    drafts: Drafts, facts: Mapping[type, list[Fact]], states: Mapping[Source, SourceState], unrecognised: int
+def assembled(
+    drafts: Drafts,
+    facts: Mapping[type, list[Fact]],
+    states: Mapping[Source, SourceState],
+    unknown: tuple[UnknownDrug, ...] = (),
 ) -> PatientRecord:
+    """The record of these facts; `unknown`: the drug codes in the chart that no value set knows."""
     doses: list[Dose] = facts.get(Dose, [])
-    counted = tuple(dose for dose in doses if dose.amount or dose.source is not Source.DOSES)
+    counted: list[Dose] = []
+    uncounted: list[Dose] = []
+    for dose in doses:
+        (counted if dose.amount or dose.source is not Source.DOSES else uncounted).append(dose)
     patients: list[Patient] = facts.get(Patient, [])
     return PatientRecord(
         drafts=drafts.orders,
         patient=patients[0] if patients else Patient(),
         problems=_all(facts, Problem),
         courses=_all(facts, Course),
-        doses=counted,
+        doses=tuple(counted),
         not_given=_all(facts, NotGiven),
-        doses_without_amount=tuple(dose for dose in doses if dose not in counted),
+        doses_without_amount=tuple(uncounted),
         dispensed=_all(facts, Dispensed),
         labs=_all(facts, LabResult),
         procedures=_all(facts, Procedure),
@@ -218,12 +260,16 @@ def _assemble(
         family=_all(facts, Relative),
         planned=_all(facts, Planned),
         sources=states,
-        unrecognised_codes=unrecognised,
+        unknown_drugs=tuple(dict.fromkeys((*drafts.unknown_drugs, *unknown))),
     )
 
 
 def _all(facts: Mapping[type, list[Fact]], kind: type) -> tuple[Fact, ...]:
     return tuple(facts.get(kind, ()))
+
+
+# The states of sources of which everything could be read.
+_WHOLE = {supplied: SourceState(supplied) for supplied in Supplied}
 
 
 def _state(
@@ -233,7 +279,7 @@ def _state(
     if supplied is Supplied.MISSING:
         return NOT_SUPPLIED
     if supplied is not Supplied.TRUNCATED:
-        return SourceState(supplied, unreadable=unreadable)
+        return SourceState(supplied, unreadable=unreadable) if unreadable else _WHOLE[supplied]
     names = _SORTED_BY.get(source, ())
     days = [
         found for each in resources if isinstance(each, dict) and (found := day(first(each, *names), zone)) is not None
@@ -252,7 +298,7 @@ def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]
     return found
 
 
-def _is_of(patient_id: str, resource: dict[str, Any]) -> bool:
+def is_of(patient_id: str, resource: dict[str, Any]) -> bool:
     """Whether a resource is about this patient; one without a subject, or with an identifier alone, is."""
     subject = resource.get("subject") or resource.get("patient")
     if not isinstance(subject, dict):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from cards.fact import fact
 from cards.terminology import Terminology
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Setting:
     """Built once per call."""
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
+from cards.fact import fact
+from cards.memory import remembered
 from cards.record import Period, PeriodUnit, Repeat
 
 _ONE = Decimal(1)
-_REMEMBERED_TEXTS = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Said:
     """What words say of timing. `names_time`: they speak of time, whether or not it could be read."""
 
@@ -25,7 +24,7 @@ class Said:
     names_time: bool = False
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def words(text: str) -> Said:
     """What the words of one instruction say of its timing."""
     if not text:
@@ -46,7 +45,7 @@ def words(text: str) -> Said:
     )
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS)
+@remembered
 def phases(text: str) -> tuple[str, ...]:
     """The phases of a regimen written as one text: "alternate days for 2 weeks, then every 3 months" has two."""
     parts = [each for each in _THEN.split(text) if each.strip(" ,.;:-")]

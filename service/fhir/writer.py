@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +14,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from fhir.resources.R4B.task import Task
 
 from cards.dosing import cobalamin
+from cards.fact import fact
 from cards.library import (
     Action,
     Change,
@@ -55,7 +55,7 @@ class CannotWrite(Exception):
     """A suggestion that cannot be expressed as FHIR for this EHR or this order."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Target:
     """For whom and in what setting an action is written.
 
@@ -182,6 +182,8 @@ class Writer:
     # --- updates -----------------------------------------------------------------------------------------------
 
     def _changed(self, resource: dict[str, Any], change: Change, today: date) -> dict[str, Any]:
+        if change.status:
+            return _active(resource)
         instructions = resource.get("dosageInstruction")
         if not isinstance(instructions, list) or not instructions:
             raise CannotWrite
@@ -292,6 +294,14 @@ def _repeat(step: Step) -> dict[str, Any]:
             "code": step.lasts_unit,
         }
     return repeat
+
+
+def _active(resource: dict[str, Any]) -> dict[str, Any]:
+    """The order as one that goes on: active, and without the reason for which it was to stop."""
+    kept = {name: value for name, value in resource.items() if name not in ("statusReason", "reasonEnded", "dateEnded")}
+    if kept.get("doNotPerform") is True:
+        raise CannotWrite
+    return {**kept, "status": "active"}
 
 
 def _with_start(resource: dict[str, Any], day: date) -> dict[str, Any]:

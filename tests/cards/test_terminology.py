@@ -246,6 +246,7 @@ def test_every_loinc_code_has_the_right_check_digit() -> None:
         ("RXNORM", "5514", "hydroxocobalamin"),
         ("SNOMED", "409258004", "hydroxocobalamin"),
         ("ATC", "B03BA03", "hydroxocobalamin"),
+        ("RXNORM", "317106", "hydroxocobalamin"),  # displayed like 700496, which stands beside the antidote
         ("RXNORM", "700496", "hydroxocobalamin_antidote"),
         ("RXNORM", "700499", "hydroxocobalamin_antidote"),
         ("RXNORM", "687707", "hydroxocobalamin_antidote"),
@@ -256,6 +257,8 @@ def test_every_loinc_code_has_the_right_check_digit() -> None:
         ("RXNORM", "21373", "cobamamide"),
         ("SNOMED", "304111003", "cobalamin"),
         ("RXNORM", "4511", "folic_acid"),
+        ("RXNORM", "310410", "folic_acid"),
+        ("RXNORM", "315966", "folic_acid"),  # circulates as the tablet, is the component
         ("ATC", "B03BB01", "folic_acid"),
         ("RXNORM", "6313", "folinic_acid"),
         ("ATC", "V03AF03", "folinic_acid"),
@@ -338,9 +341,11 @@ def test_a_laboratory_code_is_the_test_it_says(code: str, what: str) -> None:
         ("LOINC", "5140-4", "circulates as intrinsic factor antibody"),
         ("LOINC", "25428-4", "circulates as homocysteine, is urine glucose"),
         ("LOINC", "15152-2", "circulates as red cell folate, is conjugated bilirubin"),
+        ("LOINC", "2278-0", "circulates as red cell folate, not confirmed"),
         ("LOINC", "25116-5", "known from memory only"),
         ("RXNORM", "197805", "circulates as folic acid, is ibuprofen"),
         ("RXNORM", "314422", "circulates as folic acid, not found"),
+        ("RXNORM", "310274", "circulates as pantoprazole, is famotidine"),
         ("RXNORM", "11249", "circulates as vitamin B12"),
         ("HCPCS", "J3425", "known from memory only"),
         ("CPT", "96372", "any injection"),
@@ -450,6 +455,16 @@ def test_leber_neuroretinitis_is_not_the_hereditary_optic_neuropathy() -> None:
     assert _names("SNOMED", "866099002") == {"leber_not"}
 
 
+def test_a_gastrojejunostomy_for_any_reason_is_not_taken_for_a_gastric_bypass_for_weight() -> None:
+    assert _concept("bariatric", "SNOMED", "49245001").meaning == "unspecified"
+    assert _concept("bariatric", "SNOMED", "30803004").meaning == "bypass"  # the high gastric bypass of Mason
+
+
+def test_a_vitamin_b_compound_counts_as_no_b12() -> None:
+    assert TERMINOLOGY.drug_ingredients("uk_vitamin_b_complex_b12_unknown") == ()
+    assert _names("SNOMED", "37902011000001105") == {"uk_vitamin_b_complex_b12_unknown"}
+
+
 def test_a_stopped_course_of_injections_is_told_from_a_given_one() -> None:
     assert _concept("b12_injection", "SNOMED", "170826002").meaning == "stopped"
     assert _concept("b12_injection", "SNOMED", "308752009").meaning == "injection"
@@ -462,6 +477,7 @@ def test_a_stopped_course_of_injections_is_told_from_a_given_one() -> None:
         ("SNOMED", "723979003", ("buttock", "left")),
         ("SNOMED", "206007", ("buttock", None)),
         ("HL7-V2-0163", "BU", ("buttock", None)),
+        ("HL7-V2-0550", "BUTT", ("buttock", None)),
         ("HL7-V2-0163", "LG", ("gluteal_unspecified", "left")),
         ("HL7-V3-ACTSITE", "RG", ("gluteal_unspecified", "right")),
         ("HL7-V2-0163", "LVG", ("ventrogluteal", "left")),

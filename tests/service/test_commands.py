@@ -37,8 +37,8 @@ def test_a_request_is_explained_rule_by_rule() -> None:
 
     assert "problem: pernicious anaemia" in said
     assert "result: serum B12 96 ng/L, 2026-02-26" in said
-    assert "folate-before-b12: CRITICAL" in said
-    assert "buttock-injection-site: not about these drafts" in said
+    assert "B12 status: deficient" in said
+    assert "CRITICAL folate-before-b12: Folic acid 5 mg" in said
     # What a rule said of the patient is told in our own words: no identifier of the request is repeated.
     assert "pat-1" not in said
     assert "request-123" not in said
@@ -53,8 +53,8 @@ def test_what_was_missing_is_explained(tmp_path: Path) -> None:
 
     said = b12_cds("explain", str(file), "--date", "2026-11-23").stdout
 
-    assert "labs: failed" in said
-    assert "folate-before-b12: NOT EVALUATED: labs (failed)" in said
+    assert "labs: the query failed" in said
+    assert "draft 1: laboratory results: could not be retrieved" in said
 
 
 def test_a_file_that_is_no_request_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cards.record import Source
-from tests import ehr
+from service.demo import ehr
 from tests.serving import service_on
 
 pytestmark = pytest.mark.anyio

@@ -11,9 +11,9 @@ import pytest
 from cards.library import load
 from cards.vignettes import ExpectedCard, all_files
 from service.app import create_app
+from service.demo import ehr
 from service.respond import Answer, HookCall, Service, build
 from service.settings import Settings
-from tests import ehr
 from tests.serving import client_of, service_on
 
 pytestmark = pytest.mark.anyio

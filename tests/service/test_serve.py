@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,9 +34,15 @@ def served(
     if environment is None:
         command.append("--open")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**variables, **(environment or {})}
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**variables, "B12_CDS_DATA_DIR": data, **(environment or {})},
+        ) as process,
+    ):
         assert process.stderr is not None
         try:
             first = process.stderr.readline()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cards.record import Medicine, Route, Source, Strength
+from cards.record import Medicine, Route, Source, Strength, UnknownDrug
 from tests.service.fhir.reading import (
     PATIENT,
     READER,
@@ -190,7 +190,7 @@ def test_an_unknown_code_gives_way_to_the_words_and_is_counted() -> None:
     local = {**coded("urn:local", "F5"), "text": "Folic acid 5mg tablets"}
     found = drafts({"resourceType": "MedicationRequest", "id": "1", "medicationCodeableConcept": local})
     assert found.orders[0].medicine.ingredients == ("folic_acid",)
-    assert found.unrecognised_codes == 1
+    assert found.unknown_drugs == (UnknownDrug("urn:local", "F5", ("folic_acid",)),)
 
 
 def test_the_display_of_an_unknown_code_names_the_drug() -> None:

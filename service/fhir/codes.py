@@ -1,0 +1,36 @@
+"""What CodeableConcepts and notes say: their codes are looked up elsewhere, here are their words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def texts_of(concept: Any) -> list[str]:
+    """The text and the displays of a CodeableConcept; a lone coding is taken as a list of one."""
+    if not isinstance(concept, dict):
+        return []
+    found = []
+    text = concept.get("text")
+    if isinstance(text, str) and text:
+        found.append(text)
+    codings = concept.get("coding")
+    for coding in codings if isinstance(codings, list) else (codings,):
+        if isinstance(coding, dict):
+            display = coding.get("display")
+            if isinstance(display, str) and display:
+                found.append(display)
+    return found
+
+
+def code_in(value: Any) -> str | None:
+    """A status: a code, or the first code of a CodeableConcept, or its words."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        return None
+    codings = value.get("coding")
+    for coding in codings if isinstance(codings, list) else ():
+        if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
+            return code
+    text = value.get("text")
+    return text.strip().lower().replace(" ", "-") if isinstance(text, str) else None

@@ -1,0 +1,390 @@
+"""Fetches from the EHR's FHIR server what did not come with a call: within one budget, or it stays not known."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Coroutine, Iterable, Mapping
+from time import perf_counter
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+import orjson
+from cachetools import LRUCache
+from pydantic import SecretStr
+
+from cards.record import Source, Supplied
+from service.clients.client import FhirAccess
+from service.fhir import prefetch
+from service.fhir.client import Answer, FhirClient, Unanswered
+from service.fhir.prefetch import Query, Received
+from service.fhir.product import medications
+from service.fhir.reader import is_of
+from service.fhir.references import MEDICATION, id_of, unnamed_medications
+from service.fhir.servers import next_page, permitted
+from service.operations import metrics, tracing
+
+_log = logging.getLogger(__name__)
+
+_JSON = "application/fhir+json"
+_FORM = "application/x-www-form-urlencoded"
+# A search by POST keeps the patient out of the server's access log; these say that the server has none.
+_NO_SEARCH_BY_POST = frozenset({404, 405, 415, 501})
+_SERVERS_REMEMBERED = 256
+_PAGES = 5
+_MEDICATIONS = 20
+_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,256}")
+_OF_MEDICINES = (Source.MEDICATIONS, Source.DOSES, Source.STATEMENTS, Source.DISPENSES)
+_FETCHED = frozenset({Supplied.MISSING, Supplied.TRUNCATED})
+_FAILED = Received(Supplied.FAILED, [])
+# Of an OperationOutcome only these of FHIR's issue types are logged: the rest of it may hold anything.
+_ISSUES = frozenset(
+    {"login", "expired", "forbidden", "security", "throttled", "too-costly", "timeout", "not-supported"}
+)
+Resource = dict[str, Any]
+
+
+class Call(Protocol):
+    """What of a hook call decides what may be fetched."""
+
+    @property
+    def patient_id(self) -> str:
+        """The patient, whose data alone are asked for."""
+
+    @property
+    def fhir_server(self) -> str | None:
+        """The address that the call names."""
+
+    @property
+    def fhir_token(self) -> SecretStr | None:
+        """The EHR's leave to read; None without one."""
+
+
+class Fallback:
+    """Fetches for the calls of one process. Holds nothing of a call.
+
+    `budget_ms`: how long one call may wait for all that it fetches; with 0 nothing is ever fetched.
+    """
+
+    def __init__(self, client: FhirClient, budget_ms: int) -> None:
+        self._client = client
+        self._budget_seconds = budget_ms / 1000
+        self._searched_by_get: LRUCache[str, bool] = LRUCache(_SERVERS_REMEMBERED)
+
+    def visit(self, call: Call, access: FhirAccess) -> Visit | None:
+        """Leave to fetch for this call, whose budget begins now; None when it may not.
+
+        It may with a token of the EHR, or where `access` needs none, and only from a server that `access` names.
+        """
+        if not call.fhir_server or not self._budget_seconds:
+            return None
+        if call.fhir_token is None and not access.without_token:
+            return None
+        base = permitted(call.fhir_server, access.base_urls)
+        if base is None:
+            return None
+        deadline = asyncio.get_running_loop().time() + self._budget_seconds
+        return Visit(self._client, self._searched_by_get, base, call, access, deadline)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()
+
+
+class Visit:
+    """What one call fetches. Ends with the call: neither the token nor a resource outlives it."""
+
+    def __init__(
+        self,
+        client: FhirClient,
+        searched_by_get: LRUCache[str, bool],
+        base: str,
+        call: Call,
+        access: FhirAccess,
+        deadline: float,
+    ) -> None:
+        self._client = client
+        self._searched_by_get = searched_by_get
+        self._base = base
+        self._patient_id = call.patient_id
+        self._token = call.fhir_token
+        self._private = access.private_networks
+        self._deadline = deadline
+        self._unauthorised = False
+        self._failures: dict[str, str] = {}
+
+    async def completed(
+        self, received: Mapping[Source, Received], queries: Mapping[Source, Query]
+    ) -> dict[Source, Received]:
+        """What arrived, with what was absent or cut short fetched.
+
+        A key that arrived whole, found nothing or failed stays as it is: an EHR that sends an OperationOutcome spares
+        us a query that would fail again. What cannot be fetched is failed, and what could be fetched in part truncated.
+        """
+        began = perf_counter()
+        result = dict(received)
+        asked = [source for source, each in received.items() if each.state in _FETCHED]
+        fetches = {source: _Fetch(source) for source in asked}
+        if _ID.fullmatch(self._patient_id):
+            await self._within_budget(
+                {source.value: self._fetched(fetches[source], queries[source]) for source in asked}
+            )
+        elif asked:
+            self._failures["patient"] = "unfit-id"
+        for source in asked:
+            result[source] = _better(received[source], fetches[source].received())
+        await self._name_medicines(result)
+        if asked:
+            metrics.fhir_waited(perf_counter() - began)
+        self._log_failures()
+        return result
+
+    async def medications(self, references: Iterable[str]) -> list[Resource]:
+        """The Medication resources that are referred to, as far as they can be read."""
+        wanted: dict[str, str] = {}
+        for reference in references:
+            found = MEDICATION.fullmatch(reference)
+            if found and _ID.fullmatch(found["id"]) and (not found["base"] or self._is_ours(found["base"])):
+                wanted.setdefault(found["id"], reference)
+        found_resources: list[Resource] = []
+        chosen = list(wanted)[:_MEDICATIONS]
+        await self._within_budget(
+            {f"Medication {number}": self._read_medication(each, found_resources) for number, each in enumerate(chosen)}
+        )
+        return found_resources
+
+    def _is_ours(self, base: str) -> bool:
+        return permitted(base, (self._base,)) == self._base
+
+    async def _name_medicines(self, result: dict[Source, Received]) -> None:
+        """Reads the Medications that orders in the chart refer to without saying in words what they are.
+
+        A list with an order of an unknown drug is not known, because it could be any drug.
+        """
+        known = medications(each for found in result.values() for each in found.resources)
+        bare = {
+            source: references
+            for source in _OF_MEDICINES
+            if source in result and (references := unnamed_medications(result[source].resources, known))
+        }
+        if not bare:
+            return
+        read = await self.medications(reference for references in bare.values() for reference in references)
+        known = medications(read)
+        for source, references in bare.items():
+            state, resources = result[source]
+            unknown = any(id_of(reference) not in known for reference in references)
+            result[source] = Received(Supplied.FAILED if unknown else state, [*resources, *read])
+
+    # --- one fetch -------------------------------------------------------------------------------------------------
+
+    async def _within_budget(self, fetches: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+        """Does all of them at once, and leaves what is not done when the budget is spent or the token is refused."""
+        loop = asyncio.get_running_loop()
+        names = {loop.create_task(fetch): name for name, fetch in fetches.items()}
+        pending = set(names)
+        try:
+            while pending and not self._unauthorised and (left := self._deadline - loop.time()) > 0:
+                done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    self._note_fault(names[task], task)
+        finally:
+            for task in pending:
+                task.add_done_callback(_ended)
+                task.cancel()
+                self._failures[names[task]] = "unauthorised" if self._unauthorised else "late"
+                metrics.fhir_fetched(self._failures[names[task]])
+
+    def _note_fault(self, name: str, task: asyncio.Task[None]) -> None:
+        fault = task.exception()
+        if isinstance(fault, Unanswered):
+            self._failures[name] = fault.why
+        elif fault is not None:
+            raise fault
+
+    async def _fetched(self, fetch: _Fetch, query: Query) -> None:
+        """Fetches a source into `fetch`, page by page. Raises `Unanswered`."""
+        if query.parameters:
+            await self._search(fetch, query)
+        else:
+            answer = await self._ask("GET", query.resource, self._url(query))
+            fetch.take_patient(self._resource(answer), self._patient_id)
+
+    async def _search(self, fetch: _Fetch, query: Query) -> None:
+        address = self._url(query)
+        answer = await self._first_page(query, address)
+        seen = {address}
+        while True:
+            link = fetch.add_page(self._resource(answer), self._patient_id)
+            if link is None:
+                return
+            following = next_page(link, address)
+            if following is None or following in seen:
+                raise Unanswered("next-page-refused")
+            if len(seen) == _PAGES:
+                raise Unanswered("too-many-pages")
+            seen.add(following)
+            address = following
+            answer = await self._ask("GET", query.resource, address)
+
+    async def _first_page(self, query: Query, address: str) -> Answer:
+        if self._base not in self._searched_by_get:
+            body = urlencode(query.parameters).encode()
+            answer = await self._ask("POST", query.resource, f"{self._base}/{query.resource}/_search", body)
+            if answer.status not in _NO_SEARCH_BY_POST:
+                return answer
+        answer = await self._ask("GET", query.resource, address)
+        if answer.status == 200:
+            self._searched_by_get[self._base] = True
+        return answer
+
+    async def _read_medication(self, id_: str, into: list[Resource]) -> None:
+        answer = await self._ask("GET", "Medication", f"{self._base}/Medication/{id_}")
+        resource = self._resource(answer)
+        if resource.get("resourceType") != "Medication" or resource.get("id") != id_:
+            raise Unanswered("malformed")
+        into.append(resource)
+
+    def _url(self, query: Query) -> str:
+        parameters = urlencode(query.parameters, quote_via=quote)
+        return f"{self._base}/{query.resource}{'?' if parameters else ''}{parameters}"
+
+    async def _ask(self, method: str, resource: str, url: str, body: bytes = b"") -> Answer:
+        kind = resource.partition("/")[0]
+        headers = {"accept": _JSON}
+        if body:
+            headers["content-type"] = _FORM
+        if self._token is not None:
+            headers["authorization"] = f"Bearer {self._token.get_secret_value()}"
+        with tracing.span(f"FHIR {kind}", client=True) as trace:
+            if trace:
+                headers[tracing.HEADER] = trace.header
+            try:
+                answer = await self._client.ask(method, url, headers, body, private=self._private)
+            except Unanswered as unanswered:
+                metrics.fhir_fetched(unanswered.why)
+                tracing.note("fhir.outcome", unanswered.why)
+                raise
+            metrics.fhir_fetched(str(answer.status))
+            tracing.note("http.response.status_code", answer.status)
+        if answer.status == 401:
+            self._unauthorised = True
+        return answer
+
+    def _resource(self, answer: Answer) -> Resource:
+        """The resource in an answer. Raises `Unanswered` when there is none that is data."""
+        try:
+            resource = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            resource = None
+        is_object = isinstance(resource, dict)
+        outcome = resource if is_object and resource.get("resourceType") == "OperationOutcome" else None
+        if answer.status != 200:
+            raise Unanswered(f"{answer.status}{_issue(outcome)}")
+        if outcome is not None:
+            raise Unanswered(f"operation-outcome{_issue(outcome)}")
+        if not is_object:
+            raise Unanswered("malformed")
+        return dict(resource)
+
+    def _log_failures(self) -> None:
+        if self._failures:
+            said = ", ".join(f"{name}: {why}" for name, why in self._failures.items())
+            _log.warning("not fetched from the FHIR server: %s", said)
+
+
+class _Fetch:
+    """The answer to the query of one source, as far as it has come."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._entries: list[Any] = []
+        self._total: int | None = None
+        self._pages = 0
+        self._more = True
+        self._in_order = True
+        self._whole: Received | None = None
+
+    def take_patient(self, resource: Resource, patient_id: str) -> None:
+        """Takes the answer to a read. Raises `Unanswered`."""
+        if resource.get("resourceType") != "Patient":
+            raise Unanswered("malformed")
+        if resource.get("id") != patient_id:
+            raise Unanswered("another-patient")
+        self._whole = Received(Supplied.SUPPLIED, [resource])
+
+    def add_page(self, bundle: Resource, patient_id: str) -> str | None:
+        """Takes a page of a search; gives its link to the next one. Raises `Unanswered`."""
+        entries = bundle.get("entry") or []
+        if bundle.get("resourceType") != "Bundle" or not isinstance(entries, list):
+            raise Unanswered("malformed")
+        if any(_is_of_another(entry, patient_id) for entry in entries):
+            # The search was not answered as it was asked: nothing in it can be relied on.
+            self._pages = 0
+            raise Unanswered("another-patient")
+        self._pages += 1
+        self._entries += entries
+        total = bundle.get("total")
+        if isinstance(total, int) and not isinstance(total, bool):
+            self._total = total
+        links = _links(bundle)
+        # The link to itself says which parameters the server has heeded (FHIR, search, 3.2.1.4).
+        self._in_order = self._in_order and "_sort=" in links.get("self", "_sort=")
+        self._more = "next" in links
+        return links.get("next")
+
+    def received(self) -> Received:
+        """What has come: failed without any page, truncated without the last."""
+        if self._whole:
+            return self._whole
+        if not self._pages:
+            return _FAILED
+        bundle: Resource = {"resourceType": "Bundle", "entry": self._entries}
+        if self._more:
+            bundle["link"] = [{"relation": "next"}]
+        elif self._total is not None or self._pages > 1:
+            # Whoever pages and says no total has said with the last page that it is the last.
+            bundle["total"] = self._total or 0
+        found = prefetch.read(bundle, self._source)
+        if found.state is Supplied.TRUNCATED and not self._in_order:
+            # Not newest first: from no date on is such a list complete.
+            return Received(Supplied.FAILED, found.resources)
+        return found
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """Looks at how a task that was given up has ended, so that nobody complains that nobody did."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _better(sent: Received, fetched: Received) -> Received:
+    """A list that the EHR had cut short, or what was fetched in its place when that is more."""
+    if sent.state is not Supplied.TRUNCATED:
+        return fetched
+    is_data = fetched.state in (Supplied.SUPPLIED, Supplied.TRUNCATED)
+    return fetched if is_data and len(fetched.resources) >= len(sent.resources) else sent
+
+
+def _is_of_another(entry: Any, patient_id: str) -> bool:
+    resource = entry.get("resource") if isinstance(entry, dict) else None
+    return isinstance(resource, dict) and not is_of(patient_id, resource)
+
+
+def _links(bundle: Resource) -> dict[str, str]:
+    """The links of a page by relation; one without an address leads nowhere."""
+    links = bundle.get("link")
+    return {
+        each["relation"]: each["url"] if isinstance(each.get("url"), str) else ""
+        for each in (links if isinstance(links, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("relation"), str)
+    }
+
+
+def _issue(outcome: Resource | None) -> str:
+    """The issue types of an OperationOutcome, in brackets; nothing without any that is worth a word."""
+    issues = outcome.get("issue") if outcome else None
+    codes = [each.get("code") for each in (issues if isinstance(issues, list) else ()) if isinstance(each, dict)]
+    known = [code for code in codes if isinstance(code, str) and code in _ISSUES]
+    return f" ({', '.join(dict.fromkeys(known))})" if known else ""

@@ -1,0 +1,78 @@
+"""Medications that orders refer to: which are not there, and where they are found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from service.fhir.product import medications
+
+MEDICATION = re.compile(r"(?:(?P<base>https?://\S+)/)?Medication/(?P<id>[A-Za-z0-9._~-]{1,256})(?:/_history/\S+)?")
+Resource = dict[str, Any]
+Read = Callable[[Iterable[str]], Awaitable[list[Resource]]]
+
+
+async def with_medications(bundle: Any, prefetched: Mapping[str, Any] | None, read: Read | None) -> Any:
+    """A Bundle of drafts with the Medications beside them to which they refer; the same one when none is lacking.
+
+    They are looked for in the Bundle, in what was prefetched, and then by `read` on the FHIR server: which rules a
+    draft concerns cannot be said before its drug is known, and the words beside a reference may be anything.
+    """
+    entries = bundle.get("entry") if isinstance(bundle, dict) else None
+    if not isinstance(entries, list):
+        return bundle
+    resources = [each.get("resource") for each in entries if isinstance(each, dict)]
+    lacking = unnamed_medications(resources, medications(resources), also_with_words=True)
+    if not lacking:
+        return bundle
+    beside = medications(_in_bundles(prefetched or {}))
+    found = [beside[id_] for each in dict.fromkeys(lacking) if (id_ := id_of(each)) in beside]
+    if read:
+        found += await read(each for each in lacking if id_of(each) not in beside)
+    return {**bundle, "entry": [*entries, *({"resource": each} for each in found)]}
+
+
+def _in_bundles(values: Mapping[str, Any]) -> Iterator[Any]:
+    """Every resource in the Bundles among the values."""
+    for value in values.values():
+        entries = value.get("entry") if isinstance(value, dict) else None
+        for entry in entries if isinstance(entries, list) else ():
+            yield entry.get("resource") if isinstance(entry, dict) else None
+
+
+def unnamed_medications(
+    resources: Iterable[Any], known: Mapping[str, Any], *, also_with_words: bool = False
+) -> list[str]:
+    """References to Medications that stand neither in the resource nor among `known`, by id.
+
+    Those that come with words for the drug are left out, unless `also_with_words`.
+    """
+    found = []
+    for resource in resources:
+        reference = _medication_reference(resource)
+        if reference is None:
+            continue
+        target, words = reference.get("reference"), reference.get("display")
+        if not isinstance(target, str) or not MEDICATION.fullmatch(target) or id_of(target) in known:
+            continue
+        if also_with_words or not isinstance(words, str) or not words.strip():
+            found.append(target)
+    return found
+
+
+def _medication_reference(resource: Any) -> Resource | None:
+    """How a request, administration, statement or dispense of any FHIR version refers to its drug."""
+    if not isinstance(resource, dict) or resource.get("medicationCodeableConcept"):
+        return None
+    reference = resource.get("medicationReference")
+    concept = resource.get("medication")
+    if isinstance(concept, dict) and not concept.get("concept") and "coding" not in concept:
+        inner = concept.get("reference")
+        reference = inner if isinstance(inner, dict) else concept
+    return reference if isinstance(reference, dict) else None
+
+
+def id_of(reference: str) -> str:
+    """The id at the end of a reference, its version left out."""
+    return reference.partition("/_history")[0].rpartition("/")[2]

@@ -1,0 +1,11 @@
+"""Loaded once by the process that worker processes are forked from, so that none of them loads it again."""
+
+from __future__ import annotations
+
+import gc
+
+from cards.library import load
+
+LIBRARY = load()
+gc.collect()
+gc.freeze()

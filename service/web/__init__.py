@@ -1,0 +1,1 @@
+"""What the human pages are made of."""
