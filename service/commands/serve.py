@@ -98,7 +98,7 @@ def banner(settings: Settings, clients: Clients | None, port: int) -> Iterator[s
 
 def _described(client: Client) -> str:
     modes = Counter(mode for mode in client.rules.values() if mode != client.mode)
-    others = "".join(f", {number} rules {mode}" for mode, number in sorted(modes.items()))
+    others = "".join(f", rules {mode}: {number}" for mode, number in sorted(modes.items()))
     return f"{client.name} ({client.profile}, {client.mode}{others})"
 
 
