@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cards.library import RuleError, load
+from cards.rule import Hook
 from service.cds_hooks.outcome import operation_outcome
 from service.clientele import Answers, anyone, registered
 from service.clients.client import open_client
@@ -32,13 +33,15 @@ from service.endpoints import openapi
 from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
+from service.endpoints.health import Check, Health
 from service.endpoints.hooks import Hooks
+from service.endpoints.observed import Observed
 from service.endpoints.pages import RULES, HumanPages, RuleEndpoints, static_files, to_the_rules
 from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.hangup import Hangup
-from service.operations import metrics
+from service.operations import metrics, tracing
 from service.rehearsal import Rehearsals
 from service.respond import Responder, Service, build
 from service.settings import Settings, WrongSetting, from_environment
@@ -59,12 +62,14 @@ def create_app(
     replay: ReplayGuard | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     hangup: Hangup | None = None,
+    watched: Mapping[str, Check] | None = None,
 ) -> ASGIApp:
     """The service as an ASGI app.
 
     `clients` reads who may call, at start and after each `hangup`; without it everyone may, and `responder` answers
     (default: the rules of the library). `replay` remembers tokens for all processes. `now` is the clock; `today` says
-    which day it is everywhere (default: by the clock, in the time zone of the client that calls).
+    which day it is everywhere (default: by the clock, in the time zone of the client that calls). `watched`: parts
+    that `/readyz` reports on, without which calls are still answered.
 
     Raises `cards.library.RuleError` for a malformed rule, `service.clients.file.WrongClients`.
     """
@@ -85,10 +90,18 @@ def create_app(
     discovery = Discovery(lambda: door.clientele.services, settings.hooks_version)
     hooks = Hooks(door, settings.max_body_bytes, day, rehearsals)
 
+    operator_token = settings.operator_token.get_secret_value() if settings.operator_token else None
+
+    async def rules_loaded() -> str | None:
+        return None if door.clientele.services else "no rules"
+
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(fallback.close)
+            if settings.otlp_endpoint:
+                # The last spans are sent from a thread of their own, which may wait for the collector.
+                stack.push_async_callback(asyncio.to_thread, tracing.export_to(settings.otlp_endpoint))
             stack.enter_context(_steady_memory())
             if known:
                 await stack.enter_async_context(known.ready(hangup))
@@ -101,12 +114,14 @@ def create_app(
             Route(_SERVICES, discovery),
             Route(f"{_SERVICES}/", discovery),
             *_pages(settings, lambda: day(settings.zone), rehearsals),
+            *Health({"rules": rules_loaded, **(known.checks if known else {})}, watched or {}, operator_token).routes,
         ],
         redirect_slashes=False,
         default=_Documented(lambda: door.clientele.services),
         lifespan=running,
     )
-    return Edge(_Addresses(hooks, router), lambda: door.clientele.origins)
+    edge = Edge(_Addresses(hooks, router), lambda: door.clientele.origins)
+    return Observed(edge, {f"{_SERVICES}/b12-{hook}": hook for hook in Hook})
 
 
 def from_settings_in_environment() -> ASGIApp:
@@ -158,6 +173,17 @@ class _Known:
         finally:
             await self._keys.close()
             await self._http.aclose()
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """What `/readyz` asks of the clients."""
+        return {"keys": self._have_keys}
+
+    async def _have_keys(self) -> str | None:
+        """Not ready while no client's token could be verified; the keys are then asked for again."""
+        trusts = self._clients.trusts
+        self._keys.fetch_ahead(trusts)
+        return None if any(self._keys.usable(trust) for trust in trusts) else "no client's keys are known"
 
     async def _read_again(self) -> None:
         try:
