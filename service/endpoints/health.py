@@ -19,7 +19,6 @@ from service.operations import metrics
 HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 # Why a part is not ready, in a word of ours; None when it is. May raise: that is not ready, either.
 Check = Callable[[], Awaitable[str | None]]
-_SECONDS = 1.0
 READY = "ready"
 _ALLOWED = "GET, HEAD, OPTIONS"
 _ALIVE = orjson.dumps({"status": "alive"})
@@ -31,13 +30,18 @@ class Health:
 
     `needed`: the parts without which calls should go elsewhere, by name. `watched`: parts that are only reported on,
     because without them calls are still answered. `operator_token`: what `/metrics` asks for; without one it answers
-    only whoever calls from this machine.
+    only whoever calls from this machine. `seconds`: how long a check may take.
     """
 
     def __init__(
-        self, needed: Mapping[str, Check], watched: Mapping[str, Check], operator_token: str | None = None
+        self,
+        needed: Mapping[str, Check],
+        watched: Mapping[str, Check],
+        operator_token: str | None = None,
+        seconds: float = 1.0,
     ) -> None:
         self._needed = needed
+        self._seconds = seconds
         self._checks = {**watched, **needed}
         self._token = operator_token.encode() if operator_token else None
 
@@ -54,11 +58,21 @@ class Health:
         await send_json(send, 200, _ALIVE, (NO_STORE,))
 
     async def _ready(self, _: Scope, send: Send) -> None:
-        outcomes = await asyncio.gather(*(_outcome(check) for check in self._checks.values()))
+        outcomes = await asyncio.gather(*(self._outcome(check) for check in self._checks.values()))
         found = dict(zip(self._checks, outcomes, strict=True))
         ready = all(found[name] == READY for name in self._needed)
         body = orjson.dumps({"status": READY if ready else "not ready", "checks": found})
         await send_json(send, 200 if ready else 503, body, (NO_STORE,))
+
+    async def _outcome(self, check: Check) -> str:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await check() or READY
+        except TimeoutError:
+            return "late"
+        except Exception as fault:
+            log_fault(fault, None)
+            return "failed"
 
     async def _metrics(self, scope: Scope, send: Send) -> None:
         if self._token is None and not _is_from_here(scope):
@@ -91,17 +105,6 @@ class _Page:
             await self._show(scope, send)
         else:
             await send_wrong_method(send, scope["method"], _ALLOWED)
-
-
-async def _outcome(check: Check) -> str:
-    try:
-        async with asyncio.timeout(_SECONDS):
-            return await check() or READY
-    except TimeoutError:
-        return "late"
-    except Exception as fault:
-        log_fault(fault, None)
-        return "failed"
 
 
 def _is_from_here(scope: Scope) -> bool:
