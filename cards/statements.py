@@ -1,6 +1,6 @@
 """The statements of the founding document, the rules that carry them, and the example patients that prove them.
 
-`python -m cards.statements` prints the table of `cards/README.md`.
+`make statements` prints the table of `cards/README.md`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,3 @@ def table() -> str:
         shown = [f"`{topic}`: {'; '.join(proved[topic])}" for topic in statement.rules if topic in proved]
         lines.append(f"| {number} | {statement.says} | {'<br>'.join(shown)} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(table())

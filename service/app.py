@@ -22,8 +22,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cards.library import RuleError, load
 from cards.rule import Hook
+from cards.terminology import ValueSetError
+from service.bookkeeping import Bookkeeping
 from service.cds_hooks.outcome import operation_outcome
-from service.clientele import Answers, anyone, registered
+from service.clientele import Answers, Clientele, anyone, registered
 from service.clients.client import open_client
 from service.clients.file import WrongClients, read_clients
 from service.clients.keys import PublishedKeys
@@ -33,6 +35,7 @@ from service.endpoints import openapi
 from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
+from service.endpoints.feedback import Feedback
 from service.endpoints.health import Check, Health
 from service.endpoints.hooks import Hooks
 from service.endpoints.observed import Observed
@@ -45,6 +48,11 @@ from service.operations import metrics, tracing
 from service.rehearsal import Rehearsals
 from service.respond import Responder, Service, build
 from service.settings import Settings, WrongSetting, from_environment
+from service.store.configured import opened
+from service.store.ledger import Ledger, NoLedger
+from service.store.memory import Memory
+from service.store.store import Store
+from service.value_sets.site import library_of
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +68,7 @@ def create_app(
     *,
     clients: Callable[[], Clients] | None = None,
     replay: ReplayGuard | None = None,
+    ledger: Ledger | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     hangup: Hangup | None = None,
     watched: Mapping[str, Check] | None = None,
@@ -67,11 +76,13 @@ def create_app(
     """The service as an ASGI app.
 
     `clients` reads who may call, at start and after each `hangup`; without it everyone may, and `responder` answers
-    (default: the rules of the library). `replay` remembers tokens for all processes. `now` is the clock; `today` says
-    which day it is everywhere (default: by the clock, in the time zone of the client that calls). `watched`: parts
-    that `/readyz` reports on, without which calls are still answered.
+    (default: the rules of the library). `replay` remembers tokens for all processes. `ledger` writes down what is shown
+    and takes feedback, and runs while the app does (default: nothing is written down, feedback is refused). `now` is
+    the clock; `today` says which day it is everywhere (default: by the clock, in the time zone of the client that
+    calls). `watched`: more parts that `/readyz` reports on, without which calls are still answered.
 
-    Raises `cards.library.RuleError` for a malformed rule, `service.clients.file.WrongClients`.
+    Raises `cards.library.RuleError` for a malformed rule, `cards.terminology.ValueSetError` for a site's own products
+    that cannot be used, `service.clients.file.WrongClients`.
     """
     fallback = Fallback(FhirClient(settings.max_body_bytes), settings.fhir_budget_ms)
 
@@ -87,8 +98,11 @@ def create_app(
         door = OpenDoor(anyone(open_client(settings), responder))
         if settings.sandbox:
             rehearsals = Rehearsals(settings, responder if isinstance(responder, Responder) else None)
+    ledger = ledger or NoLedger()
+    memory = Memory(settings.pseudonym_key.get_secret_value()) if settings.pseudonym_key else None
     discovery = Discovery(lambda: door.clientele.services, settings.hooks_version)
-    hooks = Hooks(door, settings.max_body_bytes, day, rehearsals)
+    hooks = Hooks(door, Bookkeeping(ledger, memory, now), settings.max_body_bytes, day, rehearsals)
+    feedback = Feedback(door, ledger, settings.max_body_bytes, now, settings.comment_characters)
 
     operator_token = settings.operator_token.get_secret_value() if settings.operator_token else None
 
@@ -103,6 +117,7 @@ def create_app(
                 # The last spans are sent from a thread of their own, which may wait for the collector.
                 stack.push_async_callback(asyncio.to_thread, tracing.export_to(settings.otlp_endpoint))
             stack.enter_context(_steady_memory())
+            await stack.enter_async_context(ledger.running())
             if known:
                 await stack.enter_async_context(known.ready(hangup))
             yield
@@ -111,6 +126,7 @@ def create_app(
     router = Router(
         [
             Route(f"{_SERVICES}/{{id}}", hooks),
+            Route(f"{_SERVICES}/{{id}}/feedback", feedback),
             Route(_SERVICES, discovery),
             Route(f"{_SERVICES}/", discovery),
             *_pages(settings, lambda: day(settings.zone), rehearsals),
@@ -130,12 +146,19 @@ def from_settings_in_environment() -> ASGIApp:
     Raises `service.settings.WrongSetting`, `service.clients.file.WrongClients`.
     """
     settings = from_environment()
+    store = opened(settings)
+    watched = {"store": partial(_reachable, store)}
     if settings.open:
-        return create_app(settings)
+        return create_app(settings, ledger=store, watched=watched)
     if settings.clients is None:
         raise WrongSetting("B12_CDS_CLIENTS must be the path of clients.toml, or B12_CDS_OPEN must be 1")
     hangup = Hangup()
-    return create_app(settings, clients=partial(read_clients, settings.clients, settings, load()), hangup=hangup)
+    clients = partial(read_clients, settings.clients, settings, load())
+    return create_app(settings, clients=clients, replay=store, ledger=store, hangup=hangup, watched=watched)
+
+
+async def _reachable(store: Store) -> str | None:
+    return None if await store.reachable() else "unreachable"
 
 
 class _Known:
@@ -156,9 +179,11 @@ class _Known:
         self._http = httpx.AsyncClient()
         self._keys = PublishedKeys(self._http)
         self._fallback = fallback
-        clientele = registered(self._clients, load(), fallback)
+        self._data_dir = settings.data_dir
+        clientele = self._registered(self._clients)
         refused = metrics.authentication_failed
-        self.door = GuardedDoor(clientele, settings.public_url, self._keys, Replays(replay, now), now, refused)
+        replays = Replays(replay, now, metrics.replay_checked_alone)
+        self.door = GuardedDoor(clientele, settings.public_url, self._keys, replays, now, refused)
 
     @asynccontextmanager
     async def ready(self, hangup: Hangup | None) -> AsyncIterator[None]:
@@ -188,8 +213,8 @@ class _Known:
     async def _read_again(self) -> None:
         try:
             clients = await asyncio.to_thread(self._read)
-            clientele = await asyncio.to_thread(registered, clients, load(), self._fallback)
-        except (WrongClients, RuleError) as wrong:
+            clientele = await asyncio.to_thread(self._registered, clients)
+        except (WrongClients, RuleError, ValueSetError) as wrong:
             _log.error("the clients stay as they were: %s", wrong)
             return
         # Calls that are going on finish with what they began with.
@@ -197,6 +222,9 @@ class _Known:
         self._keys.fetch_ahead(clients.trusts)
         _settle()
         _log.info("clients read again: %s", ", ".join(clientele.callers))
+
+    def _registered(self, clients: Clients) -> Clientele:
+        return registered(clients, library_of(self._data_dir), self._fallback)
 
 
 class _Addresses:

@@ -167,6 +167,33 @@ def test_every_rule_folder_has_its_files(folder: str) -> None:
     assert names == {"__init__.py", "card.yaml", "criteria.py", "vignettes.yaml"}
 
 
+CRITERIA = sorted((ROOT / "cards").glob("*/criteria.py"))
+
+
+@pytest.mark.parametrize("path", CRITERIA, ids=lambda path: path.parent.name)
+def test_no_rule_asks_for_the_profile(path: Path) -> None:
+    """The profiles differ by thresholds and words alone."""
+    assert asks_for_the_profile(path.read_text(encoding="utf-8")) == []
+
+
+def asks_for_the_profile(source: str) -> list[int]:
+    """The lines of a module that name the profile, its type, or one of its values."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.Attribute) and node.attr == "profile")
+        or (isinstance(node, ast.Name) and node.id in ("profile", "Profile", "PROFILES"))
+        or (isinstance(node, ast.Constant) and node.value in ("uk", "us"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", ["if limits.profile == 'uk':\n    pass", "from cards.rule import Profile\nProfile", "x = 'us'"]
+)
+def test_a_rule_that_asks_for_the_profile_would_be_found(source: str) -> None:
+    assert asks_for_the_profile(source)
+
+
 # --- README, Makefile, settings ----------------------------------------------------------------------------------
 
 DOCUMENTS = [ROOT / name for name in ("README.md", "cards/README.md", "tests/README.md", "service/DECISIONS.md")]

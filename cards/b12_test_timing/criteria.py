@@ -12,7 +12,7 @@ from cards.dosing import ENDING
 from cards.due_date import injections
 from cards.monitoring import recheck_near
 from cards.record import Order, PatientRecord, Source
-from cards.rule import Alert, Excluded, Limits, Outcome
+from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import has, younger_than
 
 _ANTIBODY = "intrinsic_factor_antibody"
@@ -55,6 +55,9 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     # Without the results nobody knows whether a sample was taken before.
     if not record.known(Source.LABS):
         return None
+    for each in record.state(Source.LABS).unreadable:
+        if each.concept in (None, *_LEVELS) and (each.when is None or each.when.latest <= given[0]):
+            return Unanswerable((Source.LABS.value,), each.reason)
     return Alert("sample_after_start", _facts(order, first=given[0], begun=True), order)
 
 

@@ -7,7 +7,7 @@ THEN  ask for B12 first or on the same day: folate alone corrects the blood coun
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from cards.calendar import months_before
@@ -24,6 +24,7 @@ from cards.record import (
     Instruction,
     Order,
     PatientRecord,
+    Source,
 )
 from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
@@ -31,6 +32,7 @@ from cards.status import (
     Cause,
     Documented,
     anchor,
+    b12_results_unknown,
     b12_status,
     documented_deficiency,
     has,
@@ -106,7 +108,10 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if documented or cause:
         variant = _variant(documented, cause, recent_normal, record, limits, today)
         return Alert(variant, {**facts, "treat": True, "b12_ordered": variant == "ordered_not_given"}, order)
-    if recent_normal:
+    if recent_normal and status:
+        # A newer result that cannot be read may be a deficient one.
+        if why := b12_results_unknown(record, status.result.when.latest + timedelta(days=1)):
+            return Unanswerable((Source.LABS.value,), why)
         return Excluded("B12 was normal off treatment")
     return _at_risk(order, record, limits, today, facts)
 

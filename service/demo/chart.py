@@ -133,11 +133,10 @@ class _Reading:
         told = [each for each in objects(self._received[Source.STATEMENTS].resources) if not self._single(each)]
         orders = objects(self._received[Source.MEDICATIONS].resources)
         entries = [self._medicine(each) for each in orders] + [self._medicine(each, "as told") for each in told]
-        gaps = [
-            f"{SOURCE_NAMES[source]}: {_STATES[state]}"
-            for source in (Source.MEDICATIONS, Source.STATEMENTS)
-            if (state := self._received[source].state) in _STATES
-        ]
+        states = {each: self._received[each].state for each in (Source.MEDICATIONS, Source.STATEMENTS)}
+        gaps = [f"{SOURCE_NAMES[each]}: {_STATES[state]}" for each, state in states.items() if state in _STATES]
+        if len(set(states.values())) == 1:
+            gaps = [_STATES.get(state, "") for state in set(states.values())]
         return Section("Medicines", tuple(sorted(entries, key=lambda each: each.past)), "; ".join(gaps))
 
     def problem(self, resource: Resource) -> Entry:

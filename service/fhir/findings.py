@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from cards.neurology import NEUROLOGICAL
 from cards.record import (
     ClinicalStatus,
     CourseStatus,
@@ -61,15 +62,35 @@ def patient(resource: dict[str, Any], setting: Setting) -> Patient:
     """The person, without name or identifier."""
     deceased = resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime"))
     return Patient(
-        born=when(resource.get("birthDate"), setting.zone),
+        born=_not_future(when(resource.get("birthDate"), setting.zone), setting),
         deceased=deceased or resource.get("deceased") is True,
         left=resource.get("active") is False,
     )
 
 
+def condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unreadable]:
+    """A condition that rules know; a neurological one dated in the future is named beside it, for its date decides.
+
+    A date in the future counts as not known.
+    """
+    found = problem(resource, setting)
+    if found is None:
+        return []
+    dates = (found.began, found.recorded)
+    began, recorded = (_not_future(each, setting) for each in dates)
+    kind = next((each.name for each in found.concepts if each.name in NEUROLOGICAL), None)
+    faults = [Unreadable(kind, None, "future-date")] if kind and (began, recorded) != dates and not began else []
+    return [replace(found, began=began, recorded=recorded), *faults]
+
+
+def _not_future(day: When | None, setting: Setting) -> When | None:
+    return None if day is None or day.earliest > setting.today else day
+
+
 def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     """A condition that rules know; None for one they do not, or that was refuted or entered in error."""
-    concepts, by_text = _concepts(resource.get("code"), setting)
+    code = resource.get("code")
+    concepts, by_text = _concepts(code, setting)
     if not concepts:
         return None
     verification = code_in(resource.get("verificationStatus"))
@@ -82,7 +103,8 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     over = resource.get("abatementBoolean") is True or first(resource, *_ENDED_OTHERWISE) is not None
     if status is None and over:
         status = ClinicalStatus.RESOLVED
-    length = _CENTIMETRES.search(" ".join([*texts_of(resource.get("code")), *_notes(resource)]))
+    words = [*texts_of(code), *_notes(resource)]
+    length = _CENTIMETRES.search(" ".join(words))
     period = resource.get("onsetPeriod")
     began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
     return Problem(
@@ -92,7 +114,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         began=when(began, setting.zone),
         recorded=when(first(resource, "recordedDate", "assertedDate", "dateRecorded"), setting.zone),
         ended=ended,
-        names_b12=bool(_NAMES_B12.search(_all_words(resource))),
+        names_b12=bool(_NAMES_B12.search(" ".join([*words, *_words_of_cause(resource)]))),
         by_text=by_text,
         length_cm=Decimal(length[1]) if length else None,
     )
@@ -126,6 +148,9 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
             # "B12 injection declined", "taught to inject B12": words alone are never counted (rules 8.1, 8.4).
             return Unreadable("cobalamin", day, "unreadable")
         return Dose(_INJECTED, day, None, Route.INTRAMUSCULAR, None, Source.PROCEDURES)
+    if day and day.earliest > setting.today:
+        # Not done yet, whatever the status says.
+        return Unreadable(concepts[0].name, None, "future-date")
     length = _CENTIMETRES.search(" ".join([*words, *_notes(resource)]))
     return Procedure(
         concepts,
@@ -233,7 +258,8 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
         if not named:
             return (), False
         return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), True
-    coded = tuple(_with_extent(each, words) for each in coded)
+    if any(each.meaning == "unspecified" for each in coded):
+        coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
         return coded, False
     meant = set(_in_text(words, setting))
@@ -310,9 +336,9 @@ def _reasons(resource: dict[str, Any]) -> list[str]:
     return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in texts_of(each)]
 
 
-def _all_words(resource: dict[str, Any]) -> str:
-    """What a condition says of its cause: code, notes, evidence and the due-to extension."""
-    found = [*texts_of(resource.get("code")), *_notes(resource)]
+def _words_of_cause(resource: dict[str, Any]) -> list[str]:
+    """What a condition says of its cause beside code and notes: evidence and the due-to extension."""
+    found: list[str] = []
     evidence = resource.get("evidence")
     for each in evidence if isinstance(evidence, list) else []:
         codes = first(each, "code", "concept") if isinstance(each, dict) else None
@@ -321,4 +347,4 @@ def _all_words(resource: dict[str, Any]) -> str:
     for each in extensions if isinstance(extensions, list) else []:
         if isinstance(each, dict) and "due" in str(each.get("url")).lower():
             found += texts_of(each.get("valueCodeableConcept"))
-    return " ".join(found)
+    return found

@@ -217,7 +217,7 @@ def _readers(
     """How a resource of each source is read: one resource in; a fact, a list of facts, or nothing out."""
     return {
         Source.PATIENT: lambda resource: findings.patient(resource, setting),
-        Source.PROBLEMS: lambda resource: findings.problem(resource, setting),
+        Source.PROBLEMS: lambda resource: findings.condition(resource, setting),
         Source.MEDICATIONS: lambda resource: courses.course(resource, products, setting),
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),

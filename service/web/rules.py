@@ -460,8 +460,8 @@ def _highest(definition: Definition) -> str:
 
 
 def _hooks(definition: Definition) -> str:
-    names = [name for hook, name in _HOOKS.items() if hook in definition.hooks]
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    *names, last = [name for hook, name in _HOOKS.items() if hook in definition.hooks]
+    return f"{', '.join(names)} and {last}" if names else last
 
 
 def _value(value: Decimal | bool, unit: str) -> str:

@@ -13,11 +13,11 @@ from service.demo.words import day
 
 _LEFT, _RIGHT = 3.0, 94.0  # per cent of the width
 _LANE = 62  # pixels between the lowest and the highest value of a lane
-_ABOVE = 40  # room above a lane for its name and the highest label
+_ABOVE = 46  # room above a lane for its name and the highest label
 _GIVEN = 46
 _FOOT = 24
 _SHORTEST = timedelta(days=120)
-_APART = 15.0  # per cent of the width that a label needs
+_APART = 12.0  # per cent of the width that a label needs
 _LABEL = 11  # pixels from a point to its label
 _TICKS = 4
 _LANES = (
@@ -119,20 +119,17 @@ def _lane(
 
     plain = any(each.concept == "b12_total_serum" for each in results)
     limit = y(deficient_below) if plain else None
+    labelled = _with_room([x(each.on) for each in results])
     points: list[Point] = []
-    labelled = -_APART
-    for each in reversed(results):
-        # The newest result is labelled first, then older ones as long as there is room.
+    for each in results:
         at = x(each.on)
-        room = not points or labelled - at >= _APART
-        labelled = at if room else labelled
+        room = at in labelled
         said = f"{day(each.on)}: {each.said}"
         height = y(each.value)
         below = limit is not None and abs(height - _LABEL - limit) < _LABEL
         label_y = height + _LABEL + 7 if below else height - _LABEL
         hollow = each.concept == "holotranscobalamin"
         points.append(Point(at, height, each.said if room else "", label_y, said, hollow))
-    points.reverse()
     same = [each for each in points if not each.hollow]
     return Lane(
         name,
@@ -143,6 +140,15 @@ def _lane(
         limit,
         f"deficient below {deficient_below:g} ng/L" if plain else "",
     )
+
+
+def _with_room(places: Sequence[float]) -> set[float]:
+    """Where labels go: the newest result first, then the oldest, then the others as long as there is room."""
+    found: list[float] = []
+    for place in (places[-1], *places):
+        if all(abs(place - other) >= _APART for other in found):
+            found.append(place)
+    return set(found)
 
 
 def _ticks(begin: date, end: date, x: Callable[[date], float]) -> tuple[Tick, ...]:

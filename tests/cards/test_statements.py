@@ -28,7 +28,7 @@ def test_every_statement_is_proved_by_a_patient_of_each_of_its_rules() -> None:
 
 
 def test_the_readme_shows_the_table() -> None:
-    """`python -m cards.statements` prints it anew."""
+    """`make statements` prints it anew."""
     assert table() in README.read_text(encoding="utf-8")
 
 
@@ -68,3 +68,9 @@ def test_a_patient_cannot_prove_what_the_rule_does_not_carry() -> None:
     [fault] = faults(proving("buttock-injection-site", "F18", "no card"))
 
     assert "is no statement that this rule carries" in fault
+
+
+def test_the_changelog_tells_clinicians_of_every_rule() -> None:
+    clinical = (README.parents[1] / "CHANGELOG.md").read_text(encoding="utf-8").partition("### Service")[0]
+
+    assert [topic for topic in load().folders if f"- `{topic}`:" not in clinical] == []

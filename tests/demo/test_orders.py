@@ -1,4 +1,4 @@
-"""Draft orders in the pretend EHR: its form writes FHIR that the service reads, suggestions are done as EHRs do them."""
+"""Draft orders in the pretend EHR: its form writes FHIR that the service reads, and suggestions are done."""
 
 from __future__ import annotations
 

@@ -227,3 +227,57 @@ async def test_the_interval_of_the_charted_order_is_changed_and_nothing_else() -
     before = copy.deepcopy(change["resource"])
     before["dosageInstruction"][0]["timing"] = charted["dosageInstruction"][0]["timing"]
     assert before == charted
+
+
+PERNICIOUS_ANAEMIA = {"resourceType": "Condition", "code": {"coding": [{"system": SNOMED, "code": "84027009"}]}}
+
+
+def stopped_order(**changes: Any) -> dict[str, Any]:
+    order = buttock_draft(**{"status": "stopped", "statusReason": {"text": "B12 level normal"}, **changes})
+    del order["dosageInstruction"][0]["site"]
+    return order
+
+
+async def test_an_order_that_arrives_stopped_goes_on_and_is_not_deleted() -> None:
+    order = stopped_order()
+
+    [card] = (await signed(order, problems=PERNICIOUS_ANAEMIA))["cards"]
+
+    assert (card["source"]["topic"]["code"], card["selectionBehavior"]) == ("lifelong-b12-stopped", "at-most-one")
+    keep, replace = card["suggestions"]
+    assert (keep["label"], keep["isRecommended"]) == ("Keep it: remove this stop", True)
+    [update] = keep["actions"]
+    kept = {name: value for name, value in order.items() if name != "statusReason"}
+    assert (update["type"], update["resource"]) == ("update", {**kept, "status": "active"})
+    assert [each["type"] for each in replace["actions"]] == ["create"]
+
+
+async def test_a_stop_that_names_another_order_is_taken_back() -> None:
+    charted = {**stopped_order(), "id": "charted", "status": "active"}
+    stop = stopped_order(priorPrescription={"reference": "MedicationRequest/charted"})
+
+    [card] = (await signed(stop, problems=PERNICIOUS_ANAEMIA, medications=charted))["cards"]
+
+    [removal] = actions(card, "delete")
+    assert removal["resourceId"] == "MedicationRequest/draft.with.a.long-id"
+    assert actions(card, "update") == []
+
+
+async def test_an_order_not_to_give_b12_is_taken_back() -> None:
+    [card] = (await signed(stopped_order(status="active", doNotPerform=True), problems=PERNICIOUS_ANAEMIA))["cards"]
+
+    assert len(actions(card, "delete")) == 1
+    assert actions(card, "update") == []
+
+
+async def test_an_order_is_not_resumed_against_an_allergy() -> None:
+    allergy = {
+        "resourceType": "AllergyIntolerance",
+        "code": {"text": "Hydroxocobalamin"},
+        "reaction": [{"manifestation": [{"text": "Rash"}]}],
+    }
+
+    [card] = (await signed(stopped_order(), problems=PERNICIOUS_ANAEMIA, allergies=allergy))["cards"]
+
+    assert "suggestions" not in card
+    assert "An allergy to cobalamin or cobalt is recorded" in card["detail"]

@@ -120,7 +120,7 @@ async function feedback(card, outcome) {
   let word;
   try {
     const answer = await call(path, JSON.stringify({ feedback: [entry] }));
-    word = answer.status === 404 ? '404, this service takes no feedback' : String(answer.status);
+    word = [answer.status, answer.status === 200 ? '' : refusal(answer.json)].filter(Boolean).join(', ');
   } catch {
     word = 'the service cannot be reached';
   }

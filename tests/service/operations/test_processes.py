@@ -56,9 +56,7 @@ def test_whichever_process_is_asked_tells_what_all_have_counted(
         totals, answered = set(), 'b12_cds_calls_total{hook="order-sign",status="200"}'
         for _ in range(16):
             with connected(address) as operator:
-                totals.add(
-                    counted(operator.get("/metrics").text, 'b12_cds_calls_total{hook="order-sign",status="200"}')
-                )
+                totals.add(counted(operator.get("/metrics").text, answered))
         counting = list(tmp_path.glob("b12-cds-metrics-*"))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
