@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cache
 from pathlib import Path
 from sys import intern
@@ -18,6 +19,7 @@ from cards.memory import remembered
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
 _COLUMNS = ["system", "code", "display", "meaning", "specific", "evidence"]
+PRODUCT_COLUMNS = ["system", "code", "display", "concepts", "source"]
 
 
 class ValueSetError(Exception):
@@ -43,6 +45,16 @@ class Coded(NamedTuple):
 
     concept: Concept
     display: str
+
+
+class Member(NamedTuple):
+    """One line of a value set; `system` is the short name of its code system."""
+
+    system: str
+    code: str
+    display: str
+    meaning: str = ""
+    specific: bool = True
 
 
 class _Words:
@@ -83,14 +95,20 @@ class Terminology:
         vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
+        self.drugs = tuple(concepts["drugs"])
         self._codes: dict[tuple[str, str], tuple[Coded, ...]] = {}
-        self._members: dict[tuple[str, str], list[str]] = {}
+        self._members: dict[str, list[Member]] = {}
         for subfolder, kind in _KINDS.items():
             for path in sorted((folder / subfolder).glob("*.csv")):
                 self._read(path, kind, concepts[subfolder])
         self._sites = self._table(folder / "sites.csv", ["site", "side"])
         self._routes = self._table(folder / "routes.csv", ["route"])
         self._timings = self._table(folder / "timings.csv", ["meaning"])
+        self._codes_of: dict[tuple[str, str], tuple[str, ...]] = {}
+        for name, members in self._members.items():
+            for each in members:
+                key = (name, each.system)
+                self._codes_of[key] = (*self._codes_of.get(key, ()), each.code)
         self.drugs_in_text = _Words(concepts["drugs"]).find
         self.allergens = frozenset(concepts["allergens"])
         self.allergens_in_text = _Words(concepts["allergens"]).find
@@ -118,7 +136,36 @@ class Terminology:
 
     def codes_of(self, concept: str, system: str) -> tuple[str, ...]:
         """The codes of a concept in one code system (short name), in the order of its file."""
-        return tuple(self._members.get((concept, system), ()))
+        return self._codes_of.get((concept, system), ())
+
+    def members(self, name: str) -> tuple[Member, ...]:
+        """The lines of the value set of a concept, or of `sites`, `routes` or `timings`, in the order of its file."""
+        return tuple(self._members.get(name, ()))
+
+    @property
+    def value_sets(self) -> tuple[str, ...]:
+        """The names of all value sets that hold codes."""
+        return tuple(self._members)
+
+    def extended(self, files: Iterable[Path]) -> Terminology:
+        """The same lookup with a site's own products: files of `PRODUCT_COLUMNS`, `concepts` set off by spaces.
+
+        A code of the value sets means what they say, whatever such a file holds. Raises `ValueSetError` naming file
+        and line of a fault.
+        """
+        more = copy(self)
+        more._codes = dict(self._codes)
+        for path in files:
+            for line, row in _rows(path, PRODUCT_COLUMNS):
+                system, code, display, names, _ = row
+                concepts = names.split()
+                if not concepts or not all(name in self._about for name in concepts):
+                    raise ValueSetError(f"{path}, line {line}: no concept of this name: {names}")
+                coded = tuple(Coded(Concept("drug", intern(name)), display) for name in concepts)
+                for uri in self._addresses(system, path, line):
+                    if (uri, code) not in self._codes:
+                        more._codes[uri, code] = coded
+        return more
 
     @property
     def names(self) -> frozenset[str]:
@@ -165,22 +212,28 @@ class Terminology:
         if name not in concepts:
             raise ValueSetError(f"{path}: no concept of this name in concepts.yaml")
         shared: dict[tuple[str, bool], Concept] = {}
+        members: list[Member] = []
+        seen: set[tuple[str, str]] = set()
         for line, row in _rows(path, _COLUMNS):
             system, code, display, meaning, specific, _ = row
             if specific not in ("yes", "no"):
                 raise ValueSetError(f"{path}, line {line}: specific is yes or no")
             key = (meaning, specific == "yes")
             concept = shared.setdefault(key, Concept(kind, intern(name), meaning or None, key[1]))
-            members = self._members.setdefault((name, system), [])
-            if code in members:
+            if (system, code) in seen:
                 raise ValueSetError(f"{path}, line {line}: {code} stands here twice")
-            members.append(code)
+            seen.add((system, code))
+            members.append(Member(system, code, display, meaning, key[1]))
             for uri in self._addresses(system, path, line):
                 self._codes[uri, code] = (*self._codes.get((uri, code), ()), Coded(concept, display))
+        if members:
+            self._members[name] = members
 
     def _table(self, path: Path, meanings: list[str]) -> dict[tuple[str, str], list[str]]:
         table = {}
+        members = self._members.setdefault(path.stem, [])
         for line, row in _rows(path, ["system", "code", "display", *meanings, "evidence"]):
+            members.append(Member(row[0], row[1], row[2], " ".join(filter(None, row[3:-1]))))
             for uri in self._addresses(row[0], path, line):
                 table[uri, row[1]] = row[3:-1]
         return table
@@ -192,14 +245,17 @@ class Terminology:
 
 
 def _rows(path: Path, columns: list[str]) -> Iterable[tuple[int, list[str]]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        if next(reader) != columns:
-            raise ValueSetError(f"{path}, line 1: the columns are {', '.join(columns)}")
-        for row in reader:
-            if len(row) != len(columns) or not row[-1]:
-                raise ValueSetError(f"{path}, line {reader.line_num}: a cell is missing, or the evidence")
-            yield reader.line_num, row
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            if next(reader, None) != columns:
+                raise ValueSetError(f"{path}, line 1: the columns are {', '.join(columns)}")
+            for row in reader:
+                if len(row) != len(columns) or not row[-1]:
+                    raise ValueSetError(f"{path}, line {reader.line_num}: a cell is missing, or the evidence")
+                yield reader.line_num, row
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise ValueSetError(f"{path}: cannot be read: {fault}") from fault
 
 
 def _yaml(path: Path) -> Any:

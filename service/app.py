@@ -10,18 +10,21 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cards.library import RuleError, load
+from cards.terminology import ValueSetError
+from service.bookkeeping import Bookkeeping
 from service.cds_hooks.outcome import operation_outcome
-from service.clientele import Answers, anyone, registered
+from service.clientele import Answers, Clientele, anyone, registered
 from service.clients.client import open_client
 from service.clients.file import WrongClients, read_clients
 from service.clients.keys import PublishedKeys
@@ -31,13 +34,21 @@ from service.endpoints import openapi
 from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
+from service.endpoints.feedback import Feedback
 from service.endpoints.hooks import Hooks
+from service.endpoints.pages import RULES, HumanPages, RuleEndpoints, static_files, to_the_rules
+from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.hangup import Hangup
 from service.operations import metrics
-from service.respond import Service, build
+from service.rehearsal import Rehearsals
+from service.respond import Responder, Service, build
 from service.settings import Settings, WrongSetting, from_environment
+from service.store.configured import opened
+from service.store.ledger import Ledger, NoLedger
+from service.store.memory import Memory
+from service.value_sets.site import library_of
 
 _log = logging.getLogger(__name__)
 
@@ -53,30 +64,47 @@ def create_app(
     *,
     clients: Callable[[], Clients] | None = None,
     replay: ReplayGuard | None = None,
+    ledger: Ledger | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     hangup: Hangup | None = None,
 ) -> ASGIApp:
     """The service as an ASGI app.
 
     `clients` reads who may call, at start and after each `hangup`; without it everyone may, and `responder` answers
-    (default: the rules of the library). `replay` remembers tokens for all processes. `now` is the clock; `today` says
-    which day it is everywhere (default: by the clock, in the time zone of the client that calls).
+    (default: the rules of the library). `replay` remembers tokens for all processes. `ledger` writes down what is shown
+    and takes feedback, and runs while the app does (default: nothing is written down, feedback is refused). `now` is
+    the clock; `today` says which day it is everywhere (default: by the clock, in the time zone of the client that
+    calls).
 
-    Raises `cards.library.RuleError` for a malformed rule, `service.clients.file.WrongClients`.
+    Raises `cards.library.RuleError` for a malformed rule, `cards.terminology.ValueSetError` for a site's own products
+    that cannot be used, `service.clients.file.WrongClients`.
     """
     fallback = Fallback(FhirClient(settings.max_body_bytes), settings.fhir_budget_ms)
+
+    def day(zone: ZoneInfo) -> date:
+        return today() if today else now().astimezone(zone).date()
+
     known = _Known(settings, clients, fallback, replay, now) if clients else None
-    door: Door = (
-        known.door if known else OpenDoor(anyone(open_client(settings), responder or build(settings, fallback)))
-    )
+    rehearsals = None
+    if known:
+        door: Door = known.door
+    else:
+        responder = responder or build(settings, fallback)
+        door = OpenDoor(anyone(open_client(settings), responder))
+        if settings.sandbox:
+            rehearsals = Rehearsals(settings, responder if isinstance(responder, Responder) else None)
+    ledger = ledger or NoLedger()
+    memory = Memory(settings.pseudonym_key.get_secret_value()) if settings.pseudonym_key else None
     discovery = Discovery(lambda: door.clientele.services, settings.hooks_version)
-    hooks = Hooks(door, settings.max_body_bytes, lambda zone: today() if today else now().astimezone(zone).date())
+    hooks = Hooks(door, Bookkeeping(ledger, memory, now), settings.max_body_bytes, day, rehearsals)
+    feedback = Feedback(door, ledger, settings.max_body_bytes, now, settings.comment_characters)
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(fallback.close)
             stack.enter_context(_steady_memory())
+            await stack.enter_async_context(ledger.running())
             if known:
                 await stack.enter_async_context(known.ready(hangup))
             yield
@@ -85,8 +113,10 @@ def create_app(
     router = Router(
         [
             Route(f"{_SERVICES}/{{id}}", hooks),
+            Route(f"{_SERVICES}/{{id}}/feedback", feedback),
             Route(_SERVICES, discovery),
             Route(f"{_SERVICES}/", discovery),
+            *_pages(settings, lambda: day(settings.zone), rehearsals),
         ],
         redirect_slashes=False,
         default=_Documented(lambda: door.clientele.services),
@@ -101,12 +131,14 @@ def from_settings_in_environment() -> ASGIApp:
     Raises `service.settings.WrongSetting`, `service.clients.file.WrongClients`.
     """
     settings = from_environment()
+    store = opened(settings)
     if settings.open:
-        return create_app(settings)
+        return create_app(settings, ledger=store)
     if settings.clients is None:
         raise WrongSetting("B12_CDS_CLIENTS must be the path of clients.toml, or B12_CDS_OPEN must be 1")
     hangup = Hangup()
-    return create_app(settings, clients=partial(read_clients, settings.clients, settings, load()), hangup=hangup)
+    clients = partial(read_clients, settings.clients, settings, load())
+    return create_app(settings, clients=clients, replay=store, ledger=store, hangup=hangup)
 
 
 class _Known:
@@ -127,9 +159,11 @@ class _Known:
         self._http = httpx.AsyncClient()
         self._keys = PublishedKeys(self._http)
         self._fallback = fallback
-        clientele = registered(self._clients, load(), fallback)
+        self._data_dir = settings.data_dir
+        clientele = self._registered(self._clients)
         refused = metrics.authentication_failed
-        self.door = GuardedDoor(clientele, settings.public_url, self._keys, Replays(replay, now), now, refused)
+        replays = Replays(replay, now, metrics.replay_checked_alone)
+        self.door = GuardedDoor(clientele, settings.public_url, self._keys, replays, now, refused)
 
     @asynccontextmanager
     async def ready(self, hangup: Hangup | None) -> AsyncIterator[None]:
@@ -148,8 +182,8 @@ class _Known:
     async def _read_again(self) -> None:
         try:
             clients = await asyncio.to_thread(self._read)
-            clientele = await asyncio.to_thread(registered, clients, load(), self._fallback)
-        except (WrongClients, RuleError) as wrong:
+            clientele = await asyncio.to_thread(self._registered, clients)
+        except (WrongClients, RuleError, ValueSetError) as wrong:
             _log.error("the clients stay as they were: %s", wrong)
             return
         # Calls that are going on finish with what they began with.
@@ -157,6 +191,9 @@ class _Known:
         self._keys.fetch_ahead(clients.trusts)
         _settle()
         _log.info("clients read again: %s", ", ".join(clientele.callers))
+
+    def _registered(self, clients: Clients) -> Clientele:
+        return registered(clients, library_of(self._data_dir), self._fallback)
 
 
 class _Addresses:
@@ -173,6 +210,17 @@ class _Addresses:
             return self._router(scope, receive, send)
         scope["path_params"] = {"id": service}
         return self._hooks(scope, receive, send)
+
+
+def _pages(settings: Settings, today: Callable[[], date], rehearsals: Rehearsals | None) -> list[BaseRoute]:
+    """The human pages; without a sandbox they are those of the rules."""
+    pages = HumanPages([SANDBOX, RULES] if rehearsals else [RULES])
+    rules = RuleEndpoints(pages, load(), sandbox=rehearsals is not None)
+    if rehearsals is None:
+        front: list[BaseRoute] = [Route("/", to_the_rules)]
+    else:
+        front = SandboxEndpoints(pages, load(), settings, today, rehearsals).routes
+    return [*front, *rules.routes, static_files()]
 
 
 class _Documented(FastAPI):

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from cards.fact import fact
-from cards.library import Library, load
+from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
 from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
@@ -23,6 +23,7 @@ from service.fhir.references import with_medications
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
+from service.value_sets.site import library_of
 
 EVALUATION_EXTENSION = "urn:b12-cds:evaluation"
 
@@ -48,11 +49,15 @@ _USAGE = (
 
 
 class PrefetchIncomplete(Exception):
-    """No triggered rule could be answered because required prefetch keys were absent; `keys` names them."""
+    """No triggered rule could be answered because required prefetch keys were absent.
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
+    `keys` names them, `lacking` the rules that wanted them.
+    """
+
+    def __init__(self, keys: tuple[str, ...], lacking: tuple[NotEvaluated, ...] = ()) -> None:
         super().__init__(", ".join(keys))
         self.keys = keys
+        self.lacking = lacking
 
 
 @fact(frozen=True, slots=True)
@@ -101,13 +106,15 @@ class Answer:
     """What one call is answered with.
 
     `spoken`: the cards of alerts, most urgent first. `open_questions`: the card that names what could not be checked.
-    `evaluation`: of the live and the silent rules; None when no rule had anything to look at.
+    `evaluation`: of the live and the silent rules; None when no rule had anything to look at. `record`: what they
+    looked at.
     """
 
     spoken: tuple[Spoken, ...] = ()
     open_questions: Card | None = None
     evaluation: Evaluation | None = None
     unrecognised_codes: int = 0
+    record: PatientRecord | None = None
 
     def body(self) -> dict[str, Any]:
         """The answer as JSON."""
@@ -143,10 +150,11 @@ class Responder:
     """
 
     def __init__(self, library: Library, client: Client, fallback: Fallback | None = None) -> None:
+        self.profile = client.profile
         self._library = library
         self._fallback = fallback
         self._access = client.fhir
-        self._profile = client.profile
+        self._rule_pages = client.rule_pages
         self._reader = Reader(library.terminology, client.zone)
         self.wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
@@ -184,6 +192,7 @@ class Responder:
             not_evaluated_card(gaps, self.wording) if gaps else None,
             found.evaluation,
             len(found.record.unknown_drugs),
+            found.record,
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
@@ -203,11 +212,11 @@ class Responder:
             r4=found.drafts.r4,
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
-        offers = Offers(self._library, self._profile, found.record, today)
+        offers = Offers(self._library, self.profile, found.record, today)
         return tuple(
             Spoken(
                 raised,
-                card(raised, self.wording, offers, self._writer, target),
+                card(raised, self.wording, offers, self._writer, target, self._rule_pages),
                 silent=raised.rule.topic in self._silent,
             )
             for raised in found.evaluation.raised
@@ -281,12 +290,16 @@ class Responder:
             and not (need.instead and received[need.instead].state is not Supplied.MISSING)
         } - self._never_supplied
         if keys:
-            raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
+            names = tuple(source.value for source in Source if source in keys)
+            raise PrefetchIncomplete(names, evaluation.not_evaluated)
 
 
 def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
-    """A responder with every rule of the library for whoever calls. Raises `cards.library.RuleError`."""
-    return Responder(load(), open_client(settings), fallback)
+    """A responder with every rule of the library, and the site's own products, for whoever calls.
+
+    Raises `cards.library.RuleError` and `cards.terminology.ValueSetError`.
+    """
+    return Responder(library_of(settings.data_dir), open_client(settings), fallback)
 
 
 def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, Service]:

@@ -18,11 +18,15 @@ from service.settings import Settings
 
 @asynccontextmanager
 async def service_on(
-    today: date, profile: Profile = "uk", thresholds: Mapping[str, Decimal | bool] | None = None
+    today: date,
+    profile: Profile = "uk",
+    thresholds: Mapping[str, Decimal | bool] | None = None,
+    *,
+    sandbox: bool = True,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service on this day, in this profile, with a site's own thresholds."""
+    """A client of the service on this day, in this profile, with a site's own thresholds, with or without a sandbox."""
     own = tuple(sorted((name, Decimal(value)) for name, value in (thresholds or {}).items()))
-    async with client_of(_app(today, profile, own)) as client:
+    async with client_of(_app(today, profile, own, sandbox)) as client:
         yield client
 
 
@@ -32,5 +36,5 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 
 
 @cache
-def _app(today: date, profile: Profile, thresholds: tuple[tuple[str, Decimal], ...]) -> ASGIApp:
-    return create_app(Settings(profile=profile, thresholds=dict(thresholds)), today=lambda: today)
+def _app(today: date, profile: Profile, thresholds: tuple[tuple[str, Decimal], ...], sandbox: bool) -> ASGIApp:
+    return create_app(Settings(profile=profile, thresholds=dict(thresholds), sandbox=sandbox), today=lambda: today)

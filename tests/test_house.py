@@ -16,7 +16,25 @@ from service.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {".ci", "cards", "docker", "openapi", "service", "tests"}
-TEXT = {".py", ".md", ".yaml", ".yml", ".json", ".csv", ".toml", ".lock", ".txt", ".cfg", ".sh", ".css", ".html", ""}
+TEXT = {
+    ".py",
+    ".md",
+    ".yaml",
+    ".yml",
+    ".json",
+    ".csv",
+    ".toml",
+    ".lock",
+    ".txt",
+    ".cfg",
+    ".sh",
+    ".css",
+    ".html",
+    ".js",
+    ".svg",
+    "",
+}
+SCREENSHOTS = Path("service/web/screenshots")
 # Written apart, so that this file does not name them either.
 REGISTRIES = [
     "pypi" + ".org",
@@ -79,8 +97,10 @@ def test_only_the_known_folders_are_committed() -> None:
     assert {file.parts[0] for file in _committed() if len(file.parts) > 1} <= FOLDERS
 
 
-def test_every_committed_file_is_text_in_utf_8() -> None:
-    assert [str(file) for file in _committed() if file.suffix not in TEXT] == []
+def test_every_committed_file_but_the_screenshots_is_text_in_utf_8() -> None:
+    pictures = {file for file in _committed() if file.parent == SCREENSHOTS and file.suffix == ".png"}
+
+    assert [str(file) for file in _committed() if file.suffix not in TEXT and file not in pictures] == []
     assert [str(file) for file in _texts() if "\x00" in _text(file)] == []
 
 

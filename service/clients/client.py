@@ -49,6 +49,7 @@ class Client:
     `thresholds`: its own laboratory bands and service settings, by name. `mode`: of every rule that `rules` does not
     name; `rules`: by topic. `never_supplied`: data that this EHR never has; they are no news to a clinician.
     `sign_offs`: the site's own, oldest first; those of former versions of a rule are among them.
+    `rule_pages`: the address under which its users find the rule pages, when cards shall link there.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Client:
     never_supplied: frozenset[Source] = frozenset()
     fhir: FhirAccess = FhirAccess()
     sign_offs: tuple[SignOff, ...] = ()
+    rule_pages: str | None = None
 
     @property
     def voice(self) -> Client:
@@ -80,4 +82,4 @@ class Client:
 def open_client(settings: Settings) -> Client:
     """Whoever calls while the service asks for no authentication."""
     fhir = FhirAccess(settings.open_fhir_servers, private_networks=True, without_token=True)
-    return Client(OPEN, settings.profile, settings.zone, settings.thresholds, fhir=fhir)
+    return Client(OPEN, settings.profile, settings.zone, settings.thresholds, fhir=fhir, rule_pages=settings.rule_pages)

@@ -18,6 +18,8 @@ from cards.library import Library
 from service.clients.client import Client
 from service.clients.file import is_loopback, read_clients
 from service.clients.trust import Clients
+from service.commands import storage
+from service.commands.storage import StoreFailed
 from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
 
 _NOBODY = (
@@ -54,6 +56,11 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
     clients = read_clients(settings.clients, settings, library) if settings.clients else None
     for line in banner(settings, clients, port):
         print(line, file=sys.stderr, flush=True)
+    if settings.migrate == "start":
+        try:
+            storage.migrate(settings)
+        except StoreFailed as failed:
+            print(f"store: {failed}; cards are answered without it, feedback is not", file=sys.stderr, flush=True)
     config = Config(
         "service.app:from_settings_in_environment",
         factory=True,

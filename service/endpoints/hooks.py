@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from service.bookkeeping import Bookkeeping
+from service.cds_hooks.as_if import AS_IF
 from service.cds_hooks.outcome import IssueCode
 from service.cds_hooks.request import CDSRequest
-from service.clientele import Caller
+from service.clientele import Answers, Caller
 from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
 from service.endpoints.client_auth import Door
 from service.endpoints.faults import FAULT_BODY, log_fault
+from service.rehearsal import Rehearsals, Scene, WrongScene
 from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
 
 _ALLOWED = "POST, OPTIONS"
+# The client in whose name rehearsals are written down: their numbers are not those of patients.
+REHEARSED = "sandbox"
 _PATIENT_PREFIX = "Patient/"
 _WHAT_IS_WRONG = {
     "missing": "is required",
@@ -38,13 +43,23 @@ _WHAT_IS_WRONG = {
 class Hooks:
     """The endpoint of all services, as an ASGI app on a route with `id` in its path.
 
-    `door` knows who calls; `today` says which day it is in a time zone.
+    `door` knows who calls; `books` writes down what is answered; `today` says which day it is in a time zone;
+    `rehearsals`: a sandbox is there to call.
     """
 
-    def __init__(self, door: Door, max_body_bytes: int, today: Callable[[ZoneInfo], date]) -> None:
+    def __init__(
+        self,
+        door: Door,
+        books: Bookkeeping,
+        max_body_bytes: int,
+        today: Callable[[ZoneInfo], date],
+        rehearsals: Rehearsals | None = None,
+    ) -> None:
         self._door = door
+        self._books = books
         self._max_body_bytes = max_body_bytes
         self._today = today
+        self._rehearsals = rehearsals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call, or says why not."""
@@ -70,20 +85,48 @@ class Hooks:
         document = body.json_object(raw)
         request = envelope(document)
         call = hook_call(service, request)
-        own = caller.responder.services.get(service.id)
+        responder, today, name, books = self._setting(caller, document)
+        own = responder.services.get(service.id)
         try:
             # Where every rule of a service is switched off for this client, others may still have it.
-            answer = NOTHING_TO_SAY
-            if own is not None:
-                answer = await caller.responder.respond(own, call, self._today(caller.client.zone))
+            answer = NOTHING_TO_SAY if own is None else await responder.respond(own, call, today)
+            answer = await books.enter(name, call, answer)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
+            books.refused(name, call, incomplete.lacking)
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
             if body.is_nested_too_deep(document):
                 raise Refused(400, "structure", "The body is nested too deep.") from None
             log_fault(fault, request.hook_instance)
             return 500, FAULT_BODY
+
+    def _setting(self, caller: Caller, document: dict[str, Any]) -> _Setting:
+        """Who answers, for which day, and in whose name it is written down.
+
+        In the sandbox a request may ask for its own; it is about nobody, so no override of it is remembered.
+        """
+        extension, today = document.get("extension"), self._today(caller.client.zone)
+        if self._rehearsals is None or not self._rehearsals.asked_for(extension):
+            return _Setting(caller.responder, today, caller.client.name, self._books)
+        responder, its_day = scene(self._rehearsals, extension, today)
+        return _Setting(responder, its_day, REHEARSED, self._books.without_memory())
+
+
+class _Setting(NamedTuple):
+    responder: Answers
+    today: date
+    client: str
+    books: Bookkeeping
+
+
+def scene(rehearsals: Rehearsals, extension: Any, today: date) -> Scene:
+    """The scene that a request of the sandbox asks for. Raises `Refused` (400)."""
+    try:
+        return rehearsals.scene(extension, today)
+    except WrongScene as wrong:
+        place = f"extension.{AS_IF}"
+        raise Refused(400, "value", f"{place}: {wrong}.", place) from None
 
 
 def envelope(document: dict[str, Any]) -> CDSRequest:

@@ -97,8 +97,10 @@ _WORDS = frozenset({"text", "patientInstruction", "additionalInstruction", "addi
 
 def _text(dosage: dict[str, Any]) -> str:
     """The words of an instruction."""
-    found = [dosage.get("text"), dosage.get("patientInstruction")]
-    more = first(dosage, "additionalInstruction", "additionalInstructions")
+    text, more = dosage.get("text"), first(dosage, "additionalInstruction", "additionalInstructions")
+    if more is None and "patientInstruction" not in dosage:
+        return text if isinstance(text, str) else ""
+    found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
     return " ".join(each for each in found if isinstance(each, str))
 

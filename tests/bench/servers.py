@@ -77,7 +77,8 @@ def baseline() -> Iterator[Server]:
 @contextmanager
 def _running(name: str, command: list[str], port: int) -> Iterator[Server]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_SETTINGS)}
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as data:
+        environment["B12_CDS_DATA_DIR"] = data
         process = subprocess.Popen(
             [sys.executable, *command], cwd=PROJECT, env=environment, stdout=output, stderr=output
         )

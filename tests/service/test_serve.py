@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +21,12 @@ from tests.service.calls import SIGN, VIEW, order_sign
 def served(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The address of a server on a free port, and its process, which is ended afterwards if it still runs."""
     command = [sys.executable, "-m", "service", "serve", "--open", "--port", "0", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env={**os.environ, "B12_CDS_DATA_DIR": data}
+        ) as process,
+    ):
         assert process.stderr is not None
         try:
             first = process.stderr.readline()

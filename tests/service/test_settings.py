@@ -11,12 +11,14 @@ import pytest
 from service.settings import Settings, WrongSetting, from_environment
 
 NAMES = ["PROFILE", "TIME_ZONE", "MAX_BODY_BYTES", "PUBLIC_URL", "THRESHOLDS", "HOOKS_VERSION"]
+STORE = ["DATA_DIR", "DATABASE_URL", "MIGRATE", "KEEP_DAYS", "COMMENT_CHARACTERS"]
+MEMORY = ["OVERRIDE_QUIET_DAYS", "PSEUDONYM_KEY"]
 
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing about the service."""
-    for name in NAMES:
+    for name in (*NAMES, *STORE, *MEMORY):
         monkeypatch.delenv(f"B12_CDS_{name}", raising=False)
 
 
@@ -85,6 +87,12 @@ def test_an_empty_variable_sets_nothing(name: str, monkeypatch: pytest.MonkeyPat
         ("THRESHOLDS", '{"a":"high"}', "must be a JSON object of thresholds"),
         ("THRESHOLDS", '{"a":NaN}', "must be a JSON object of thresholds"),
         ("HOOKS_VERSION", "latest", "must be a version of CDS Hooks"),
+        ("DATABASE_URL", "mysql://b12:secret@db/b12", "must be the address of a PostgreSQL database"),
+        ("MIGRATE", "always", "must be start or never"),
+        ("KEEP_DAYS", "0", "must be a whole number of days"),
+        ("COMMENT_CHARACTERS", "-1", "must be a whole number from 0"),
+        ("OVERRIDE_QUIET_DAYS", "a month", "must be a whole number of days"),
+        ("PSEUDONYM_KEY", "too short to be one", "must be a secret of 32 characters"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
@@ -97,6 +105,15 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
 
     assert str(refused.value).startswith(f"B12_CDS_{name} {said}")
     assert value not in str(refused.value).split()
+
+
+def test_override_memory_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("B12_CDS_OVERRIDE_QUIET_DAYS", "30")
+    with pytest.raises(WrongSetting, match="B12_CDS_PSEUDONYM_KEY must be a secret"):
+        from_environment()
+
+    monkeypatch.setenv("B12_CDS_PSEUDONYM_KEY", "k" * 32)
+    assert from_environment().override_quiet_days == 30
 
 
 def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
