@@ -1,16 +1,17 @@
-"""The command line: b12-cds serve | check-config | explain | rules | value-sets | openapi | migrate | purge."""
+"""The command line, b12-cds: each command reads the settings, and ends with status 2 for a wrong one."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from cards.library import RuleError, load
 from cards.terminology import ValueSetError
 from service.clients.file import WrongClients, read_clients
-from service.commands import storage
+from service.commands import population, storage
 from service.commands.check_config import describe
 from service.commands.explain import explain as explanation
 from service.commands.rules import index, markdown, plain
@@ -49,6 +50,7 @@ def main() -> None:
     commands.add_parser("migrate", help="bring the tables of the store up to date")
     purge = commands.add_parser("purge", help="delete what the store has kept for long enough")
     purge.add_argument("--days", type=int, help="how many days to keep (default: B12_CDS_KEEP_DAYS)")
+    population.add_commands(commands)
     arguments = parser.parse_args()
     try:
         _run(arguments, parser)
@@ -81,6 +83,9 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None
     if arguments.command in ("migrate", "purge"):
         _keep_store(parser, arguments, settings)
         return
+    status = population.answer(arguments, settings, library_of(settings.data_dir), datetime.now(settings.zone).date())
+    if status is not None:
+        sys.exit(status)
     responder = build(settings)
     if arguments.command == "explain":
         today = arguments.date or datetime.now(settings.zone).date()

@@ -20,6 +20,8 @@ from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
 from service.endpoints.client_auth import Door
 from service.endpoints.faults import FAULT_BODY, log_fault
+from service.endpoints.observed import count
+from service.operations.logs import about_call
 from service.rehearsal import Rehearsals, Scene, WrongScene
 from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
 
@@ -84,6 +86,7 @@ class Hooks:
     async def _answer(self, caller: Caller, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
         request = envelope(document)
+        about_call(request.hook_instance)
         call = hook_call(service, request)
         responder, today, name, books = self._setting(caller, document)
         own = responder.services.get(service.id)
@@ -91,6 +94,7 @@ class Hooks:
             # Where every rule of a service is switched off for this client, others may still have it.
             answer = NOTHING_TO_SAY if own is None else await responder.respond(own, call, today)
             answer = await books.enter(name, call, answer)
+            count(answer)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
             books.refused(name, call, incomplete.lacking)

@@ -76,14 +76,14 @@ def _sqlite(url: URL, use: Use) -> Engine:
     return made
 
 
-def checkpoint(url: URL) -> None:
+def checkpoint(url: URL, large_log_bytes: int = _LARGE_LOG_BYTES) -> None:
     """Moves what was written from SQLite's log into its main file, so that the log does not grow without end."""
     if url.get_backend_name() != "sqlite" or not url.database:
         return
     log = Path(f"{url.database}-wal")
     with suppress(sqlite3.Error, OSError), closing(sqlite3.connect(url.database, isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        if log.stat().st_size > _LARGE_LOG_BYTES:
+        if log.stat().st_size > large_log_bytes:
             # Under unbroken load the log begins anew only when writers are held up for the rest of it.
             connection.execute("PRAGMA wal_checkpoint(RESTART)")
 

@@ -37,9 +37,6 @@ from service.store.tables import DAY_MS
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# What a hook call may wait for the store.
-PATIENCE_SECONDS = 0.020
-_SECONDS_FOR_FEEDBACK = 3.0
 _SECONDS_TO_START = 3.0
 _SECONDS_TO_END = 5.0
 _SECONDS_TO_BE_READY = 1.0
@@ -48,7 +45,6 @@ _SECONDS_AFTER_A_FAILED_FLUSH = 1.0
 _SECONDS_BETWEEN_CHORES = 2.0
 _TOKENS_WAITING = 2_000
 _FEEDBACK_WAITING = 2_000
-_CALLS_WAITING = 20_000
 # A longer transaction would make the calls wait that ask whether a token was used.
 _CALLS_AT_ONCE = 200
 
@@ -64,8 +60,9 @@ class Where:
 class Store:
     """A `Ledger` and a `ReplayGuard` over one database, between `start` and `stop`.
 
-    `quiet_days`: for how long an override is remembered, 0: not at all. `patience`: how long a hook call waits for the
-    store, in seconds.
+    `quiet_days`: for how long an override is remembered, 0: not at all. `patience`, `feedback_patience`: how long a
+    hook call and a feedback call wait for the store, in seconds. `calls_waiting`: how many calls may wait to be
+    written down.
     """
 
     def __init__(
@@ -73,12 +70,16 @@ class Store:
         where: Where,
         quiet_days: int = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        patience: float = PATIENCE_SECONDS,
+        patience: float = 0.020,
+        feedback_patience: float = 3.0,
+        calls_waiting: int = 20_000,
     ) -> None:
         self._where = where
         self._quiet_ms = quiet_days * DAY_MS
         self._clock = clock
         self._patience = patience
+        self._feedback_patience = feedback_patience
+        self._calls_waiting = calls_waiting
         self._quick = Lane("cards", engine(where.url, Use.QUICK), self._prepared)
         self._durable = Lane("feedback", engine(where.url, Use.DURABLE), self._prepared)
         self._tokens = Batches(self._quick, write_token_uses, _TOKENS_WAITING)
@@ -162,7 +163,7 @@ class Store:
 
     def note(self, call: CallNoted) -> None:
         """Writes a call down within a fraction of a second; the oldest are given up when too many wait."""
-        if len(self._calls) >= _CALLS_WAITING:
+        if len(self._calls) >= self._calls_waiting:
             self._calls.popleft()
             metrics.store_dropped("call")
         self._calls.append(call)
@@ -209,7 +210,7 @@ class Store:
 
     async def keep(self, entries: Sequence[FeedbackNoted]) -> None:
         """Writes feedback down; it is on the disk when this returns. Raises `StoreUnavailable`."""
-        await self._feedback.put(entries, _SECONDS_FOR_FEEDBACK)
+        await self._feedback.put(entries, self._feedback_patience)
 
     # --- chores --------------------------------------------------------------------------------------------------
 
@@ -231,7 +232,10 @@ class Store:
 async def _answer(future: Future[_T], seconds: float) -> _T:
     """What the store answers. Raises `StoreUnavailable` when it does not within `seconds`."""
     answer = asyncio.wrap_future(future)
+    # A fault is taken from `future`; asyncio would report one that nobody took from `answer`.
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
     await asyncio.wait((answer,), timeout=seconds)
+    # A busy event loop learns late of what came in time: ask, whatever the clock says.
     if not future.done():
         answer.cancel()
         raise StoreUnavailable
