@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench burden statements openapi format lock clean
+.PHONY: help serve test check bench burden statements screenshots openapi format lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ burden: $(INSTALLED)  ## print cards per rule and level over all patients of the
 
 statements: $(INSTALLED)  ## print the statements of the founding document with the patients that prove them
 	$(BIN)/python -c "from cards.statements import table; print(table())"
+
+screenshots: $(INSTALLED)  ## write the pictures of the README with /usr/bin/chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 openapi: $(INSTALLED)  ## write openapi/openapi.json
 	$(BIN)/b12-cds openapi > openapi/openapi.json

@@ -26,6 +26,10 @@ class Bookkeeping:
         self._memory = memory if ledger.remembers_overrides else None
         self._now = now
 
+    def without_memory(self) -> Bookkeeping:
+        """The same books, in which no override is remembered."""
+        return Bookkeeping(self._ledger, None, self._now)
+
     async def enter(self, client: str, call: HookCall, answer: Answer) -> Answer:
         """The answer to send: without the cards that this client overrode on the same facts before."""
         memories = self._memories(client, call, answer)

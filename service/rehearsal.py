@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from cards.library import RuleError, load
+from cards.library import RuleError
 from cards.rule import Profile
 from service.cds_hooks.as_if import AS_IF, AsIf
 from service.clients.client import open_client
 from service.respond import Responder
 from service.settings import Settings
+from service.value_sets.site import library_of
 
 # Each holds every rule's compiled words, some megabytes; a visitor looks at one or two.
 _KEPT = 8
@@ -38,6 +39,7 @@ class Rehearsals:
     def __init__(self, settings: Settings, own: Responder | None = None) -> None:
         """`own` is whoever answers with the profile and the thresholds of the settings; built when it is not given."""
         self._client = open_client(settings)
+        self._library = library_of(settings.data_dir)
         self._own = own
         self._responder = lru_cache(maxsize=_KEPT)(self._build)
 
@@ -66,4 +68,4 @@ class Rehearsals:
     def _build(self, profile: Profile, thresholds: tuple[tuple[str, Decimal], ...]) -> Responder:
         if self._own and (profile, dict(thresholds)) == (self._client.profile, self._client.thresholds):
             return self._own
-        return Responder(load(), replace(self._client, profile=profile, thresholds=dict(thresholds)))
+        return Responder(self._library, replace(self._client, profile=profile, thresholds=dict(thresholds)))

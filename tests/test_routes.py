@@ -16,12 +16,12 @@ from cards.rule import Profile
 from cards.vignettes import Vignette, VignetteFile, all_files
 from service.app import create_app
 from service.clients.client import Client, FhirAccess
+from service.demo import ehr
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.fhir.prefetch import SEARCHES
 from service.respond import Responder
 from service.settings import Settings
-from tests import ehr
 from tests.fhir_server import BASE, Asked, FhirServer, Said, outcome, said
 from tests.service.calls import authorization
 from tests.serving import client_of

@@ -33,7 +33,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     replay.add_argument("--sample", type=_positive, default=50, metavar="N",
                         help="hits, and near misses, to review of each rule (default: %(default)s)")  # fmt: skip
     replay.add_argument("--identifiers", action="store_true",
-                        help="write patients' ids beside their pseudonyms, so that reviewers find the charts")  # fmt: skip
+                        help="write patients' ids beside their pseudonyms: reviewers find the charts")  # fmt: skip
     judged = commands.add_parser("review", help="how far two reviewers of a replay's sample agree")
     judged.add_argument("folder", type=Path, help="the --out folder of a replay, or its review folder")
     demo = commands.add_parser("demo-population", help="write an export of made-up patients with known answers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -20,10 +20,14 @@ from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
 from service.endpoints.client_auth import Door
 from service.endpoints.faults import FAULT_BODY, log_fault
+from service.endpoints.observed import count
+from service.operations.logs import about_call
 from service.rehearsal import Rehearsals, Scene, WrongScene
 from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
 
 _ALLOWED = "POST, OPTIONS"
+# The client in whose name rehearsals are written down: their numbers are not those of patients.
+REHEARSED = "sandbox"
 _PATIENT_PREFIX = "Patient/"
 _WHAT_IS_WRONG = {
     "missing": "is required",
@@ -82,16 +86,18 @@ class Hooks:
     async def _answer(self, caller: Caller, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
         request = envelope(document)
+        about_call(request.hook_instance)
         call = hook_call(service, request)
-        responder, today = self._scene(caller, document)
+        responder, today, name, books = self._setting(caller, document)
         own = responder.services.get(service.id)
         try:
             # Where every rule of a service is switched off for this client, others may still have it.
             answer = NOTHING_TO_SAY if own is None else await responder.respond(own, call, today)
-            answer = await self._books.enter(caller.client.name, call, answer)
+            answer = await books.enter(name, call, answer)
+            count(answer)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
-            self._books.refused(caller.client.name, call, incomplete.lacking)
+            books.refused(name, call, incomplete.lacking)
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
             if body.is_nested_too_deep(document):
@@ -99,13 +105,23 @@ class Hooks:
             log_fault(fault, request.hook_instance)
             return 500, FAULT_BODY
 
-    def _scene(self, caller: Caller, document: dict[str, Any]) -> tuple[Answers, date]:
-        """Who answers, and for which day: in the sandbox a request may ask for its own."""
-        extension = document.get("extension")
-        today = self._today(caller.client.zone)
+    def _setting(self, caller: Caller, document: dict[str, Any]) -> _Setting:
+        """Who answers, for which day, and in whose name it is written down.
+
+        In the sandbox a request may ask for its own; it is about nobody, so no override of it is remembered.
+        """
+        extension, today = document.get("extension"), self._today(caller.client.zone)
         if self._rehearsals is None or not self._rehearsals.asked_for(extension):
-            return caller.responder, today
-        return scene(self._rehearsals, extension, today)
+            return _Setting(caller.responder, today, caller.client.name, self._books)
+        responder, its_day = scene(self._rehearsals, extension, today)
+        return _Setting(responder, its_day, REHEARSED, self._books.without_memory())
+
+
+class _Setting(NamedTuple):
+    responder: Answers
+    today: date
+    client: str
+    books: Bookkeeping
 
 
 def scene(rehearsals: Rehearsals, extension: Any, today: date) -> Scene:

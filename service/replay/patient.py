@@ -32,6 +32,10 @@ _SILENT_FOR_EVER = frozenset({
 })  # fmt: skip
 _CODE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 _LONGEST_CODE = 40
+_OF_B12 = frozenset({
+    "b12_total_serum", "holotranscobalamin", "mma_serum", "homocysteine", "intrinsic_factor_antibody",
+    "parietal_cell_antibody",
+})  # fmt: skip
 
 
 class Entry(NamedTuple):
@@ -286,13 +290,14 @@ class Replayer:
         for raised in evaluation.raised:
             spoke.add(raised.rule.topic)
             self.sample.offer(raised.rule.topic, HIT, pseudonym, lambda raised=raised: hit(raised))  # type: ignore[misc]
-        something = record.drafts or record.courses or record.doses or record.problems or record.labs
+        if not _is_near(record):
+            return
         for topic in evaluation.evaluated:
             if topic in spoke:
                 continue
             if why := evaluation.excluded.get(topic):
                 self.sample.offer(topic, EXCLUDED, pseudonym, lambda why=why: {**place, "why": "; ".join(why)})  # type: ignore[misc]
-            elif something:
+            else:
                 self.sample.offer(topic, SILENT, pseudonym, lambda: {**place, "why": "checked, nothing found"})
 
     def _named(self, order: Order) -> str | None:
@@ -346,6 +351,18 @@ def _months(since: date, until: date) -> Iterator[datetime]:
         if day >= since:
             yield datetime.combine(day, time.max)
         year, month = year + month // 12, month % 12 + 1
+
+
+def _is_near(record: PatientRecord) -> bool:
+    """Whether there is anything in which a rule could have been wrong: a chart without any is no near miss."""
+    return bool(
+        record.drafts
+        or record.courses
+        or record.doses
+        or record.problems
+        or record.procedures
+        or any(lab.concept in _OF_B12 for lab in record.labs)
+    )
 
 
 def _shown(code: str) -> str:

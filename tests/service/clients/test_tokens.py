@@ -100,7 +100,8 @@ async def test_every_required_claim_must_be_there_and_of_its_kind(claim: str, va
     if fits:
         value = "7.5"
 
-    said = await refused(EHR.token(**{claim: value}))
+    claims: dict[str, Any] = {claim: value}
+    said = await refused(EHR.token(**claims))
 
     # An audience of nothing is one that is not ours.
     assert said == ("wrong-audience" if claim == "aud" and value == [] else "malformed-token")
@@ -130,7 +131,8 @@ async def test_every_header_must_be_there_and_of_its_kind(header: dict[str, Any]
 
 @pytest.mark.parametrize("claim", ["nbf", "tenant"])
 async def test_an_optional_claim_must_be_of_its_kind_too(claim: str) -> None:
-    assert await refused(EHR.token(**{claim: ["x"]})) == "malformed-token"
+    claims: dict[str, Any] = {claim: ["x"]}
+    assert await refused(EHR.token(**claims)) == "malformed-token"
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,8 @@ async def test_a_client_without_tenants_may_send_any() -> None:
 )
 async def test_clocks_may_differ_by_a_minute_and_a_life_has_a_limit(claims: dict[str, float], said: str | None) -> None:
     now = int(NOW.timestamp())
-    token = EHR.token(**{name: now + seconds for name, seconds in claims.items()})
+    at: dict[str, Any] = {name: now + seconds for name, seconds in claims.items()}
+    token = EHR.token(**at)
 
     if said is None:
         assert await verified(token)
