@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
+from cards.fact import fact
 from service.clients.replay import StoreUnavailable
 
 Delivery = Literal["shown", "silent", "quiet"]
 EVALUATED = "evaluated"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CardShown:
     """A card and what became of it: `shown`, `silent` (evaluated only) or `quiet` (kept back after an override).
 
@@ -31,7 +32,7 @@ class CardShown:
     memory: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Gap:
     """A rule that was not evaluated: why, and which prefetch keys it lacked."""
 
@@ -40,7 +41,7 @@ class Gap:
     data: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CallNoted:
     """What is written down of one hook call; nothing of the patient."""
 
