@@ -45,7 +45,7 @@ from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.hangup import Hangup
 from service.operations import metrics, tracing
-from service.rehearsal import Rehearsals
+from service.rehearsal import Rehearsals, has_sandbox
 from service.respond import Responder, Service, build
 from service.settings import Settings, WrongSetting, from_environment
 from service.store.configured import opened
@@ -96,7 +96,7 @@ def create_app(
     else:
         responder = responder or build(settings, fallback)
         door = OpenDoor(anyone(open_client(settings), responder))
-        if settings.sandbox:
+        if has_sandbox(settings):
             rehearsals = Rehearsals(settings, responder if isinstance(responder, Responder) else None)
     ledger = ledger or NoLedger()
     memory = Memory(settings.pseudonym_key.get_secret_value()) if settings.pseudonym_key else None

@@ -21,6 +21,7 @@ from service.clients.trust import Clients
 from service.commands import storage
 from service.commands.storage import StoreFailed
 from service.operations import logs, metrics
+from service.rehearsal import has_sandbox
 from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
 
 # Calls that are being answered when the service is told to end; none takes longer than what it may fetch.
@@ -95,6 +96,7 @@ def banner(settings: Settings, clients: Clients | None, port: int) -> Iterator[s
     yield (f"B12 CDS: profile {settings.profile}, time zone {settings.zone.key}, http://{address}:{port}/cds-services")
     if clients is None:
         yield "authentication: none, whoever reaches this address may call"
+        yield f"sandbox: http://{address}:{port}/" if has_sandbox(settings) else "sandbox: none"
     else:
         yield f"authentication: signed tokens for {settings.public_url}"
         yield f"clients: {', '.join(_described(trust.client) for trust in clients.trusts)}"
