@@ -290,7 +290,7 @@ def test_the_lock_files_hold_every_dependency_of_the_project() -> None:
     assert _dependencies("spark") - {"b12-cds"} - set(_pins("requirements-spark.lock")) == set()
 
 
-@pytest.mark.parametrize(("narrow", "wide"), pairwise(LOCKS))
+@pytest.mark.parametrize(("narrow", "wide"), list(pairwise(LOCKS)))
 def test_all_lock_files_pin_the_same_versions(narrow: str, wide: str) -> None:
     others = _pins(wide)
 

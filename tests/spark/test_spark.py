@@ -13,7 +13,7 @@ import pytest
 from cards.library import load
 from service.demo import population
 from service.replay.run import EngineName, Listener, Wish, run
-from tests.replay.charts import LONDON, TODAY, order
+from tests.replay.charts import LONDON, TODAY, anaemia, order
 
 pytest.importorskip("pyspark")
 
@@ -52,9 +52,10 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     apart = order("", "2026-11-02", "apart", medicationReference={"reference": "Medication/product"})
     apart |= {"subject": {"reference": "Patient/patient-0000002"}}
     del apart["medicationCodeableConcept"]
+    ill = {**anaemia("2025-03-01"), "subject": {"reference": "Patient/patient-0000002"}}
     lost = {"resourceType": "Condition", "id": "x", "subject": {"reference": "Patient/patient-0000003"}, "code": []}
     with (folder / "Condition.ndjson").open("ab") as file:
-        file.write(b"{not json\n" + orjson.dumps({**lost, "id": ["no id"]}) + b"\n")
+        file.write(b"{not json\n" + orjson.dumps(ill) + b"\n" + orjson.dumps({**lost, "id": ["no id"]}) + b"\n")
     with (folder / "MedicationRequest.ndjson").open("ab") as file:
         file.write(orjson.dumps(apart) + b"\n")
     return folder
