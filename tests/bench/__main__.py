@@ -16,6 +16,8 @@ from tests.bench import fhir
 from tests.bench.load import AnswerWrong, Round, measure, request_bytes
 from tests.bench.payloads import Payload, payloads, without_its_data
 from tests.bench.profiling import print_profile
+from tests.bench.replaying import measure as measure_replay
+from tests.bench.replaying import print_replayed
 from tests.bench.report import Measured, print_fallback, print_linearity, print_measured, print_memory
 from tests.bench.servers import HOST, Server, ServerFailed, baseline, fhir_server, service
 
@@ -36,6 +38,7 @@ def main() -> int:
     parser.add_argument(
         "--profile", action="store_true", help=f"show where the time goes instead (default: of {_PROFILED})"
     )
+    parser.add_argument("--replay", action="store_true", help="only the replay of a population")
     arguments = parser.parse_args()
     if arguments.seconds <= 0 or arguments.rounds < 1:
         parser.error("--seconds must be above 0 and --rounds 1 or more")
@@ -46,9 +49,12 @@ def main() -> int:
             for payload in chosen:
                 print_profile(payload)
         else:
-            _benchmark(chosen, arguments.rounds, arguments.seconds)
-            if _FETCHED in names:
-                _benchmark_fallback(known[_FETCHED], arguments.rounds, arguments.seconds)
+            if not arguments.replay:
+                _benchmark(chosen, arguments.rounds, arguments.seconds)
+                if _FETCHED in names:
+                    _benchmark_fallback(known[_FETCHED], arguments.rounds, arguments.seconds)
+            if arguments.replay or not arguments.payload:
+                print_replayed(measure_replay())
     except (AnswerWrong, ServerFailed) as fault:
         print(f"bench: {fault}", file=sys.stderr)
         return 1
