@@ -25,10 +25,9 @@ from service.endpoints.observed import count
 from service.operations.logs import about_call
 from service.rehearsal import Rehearsals, Scene, WrongScene
 from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
+from service.store.ledger import REHEARSED
 
 _ALLOWED = "POST, OPTIONS"
-# The client in whose name rehearsals are written down: their numbers are not those of patients.
-REHEARSED = "sandbox"
 _PATIENT_PREFIX = "Patient/"
 _LARGE_BYTES = 20_000
 _WHAT_IS_WRONG = {

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 from uuid import UUID
+
+from sqlalchemy import Connection
 
 from cards.fact import fact
 from service.clients.replay import StoreUnavailable
 
+Answer = TypeVar("Answer")
 Delivery = Literal["shown", "silent", "quiet"]
 EVALUATED = "evaluated"
+# The client in whose name rehearsals are written down: their numbers are not those of patients.
+REHEARSED = "sandbox page"
 
 
 @fact(frozen=True, slots=True)
@@ -101,6 +106,12 @@ class Ledger(Protocol):
         Raises `service.clients.replay.StoreUnavailable`.
         """
 
+    async def read(self, question: Callable[[Connection], Answer], /) -> Answer:
+        """The answer to a question of the pages, beside everything else that the store does.
+
+        Raises `service.clients.replay.StoreUnavailable`.
+        """
+
 
 class NoLedger:
     """Writes nothing down, for a service without a store; feedback cannot be kept."""
@@ -119,5 +130,9 @@ class NoLedger:
         return frozenset()
 
     async def keep(self, _entries: Sequence[FeedbackNoted]) -> None:
+        """Raises `service.clients.replay.StoreUnavailable`."""
+        raise StoreUnavailable
+
+    async def read(self, _question: Callable[[Connection], Answer]) -> Answer:
         """Raises `service.clients.replay.StoreUnavailable`."""
         raise StoreUnavailable
