@@ -197,7 +197,10 @@ def test_a_rule_that_asks_for_the_profile_would_be_found(source: str) -> None:
 
 # --- README, Makefile, settings ----------------------------------------------------------------------------------
 
-DOCUMENTS = [ROOT / name for name in ("README.md", "cards/README.md", "tests/README.md", "service/DECISIONS.md")]
+DOCUMENTS = [
+    ROOT / name
+    for name in ("README.md", "cards/README.md", "docker/README.md", "tests/README.md", "service/DECISIONS.md")
+]
 
 
 def _targets() -> set[str]:
@@ -237,6 +240,15 @@ def test_every_file_that_a_document_points_to_exists(document: Path) -> None:
     missing += [name for name in sent if not (ROOT / name).exists()]
 
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_that_a_document_names_exists(document: Path) -> None:
+    named = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
+    tests = [path for path in _modules() if path.is_relative_to(ROOT / "tests")]
+    known = {name for path in tests for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))}
+
+    assert named - known == set()
 
 
 def test_the_readme_holds_no_placeholder() -> None:

@@ -25,7 +25,7 @@ from service.rehearsal import has_sandbox
 from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
 
 # Calls that are being answered when the service is told to end; none takes longer than what it may fetch.
-_SECONDS_TO_FINISH = 10
+SECONDS_TO_FINISH = 10
 
 _NOBODY = (
     "nobody may call yet. Set B12_CDS_CLIENTS to the path of a clients.toml (docker/clients.example.toml shows how to "
@@ -75,7 +75,7 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
         access_log=False,
         server_header=False,
         log_config=logs.configuration(),
-        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
     if workers > 1:
         with _counted_together():
