@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from cards.calendar import months_before
 from cards.dosing import (
+    COBALAMINS,
     CURRENT,
     ENDING,
     Phase,
@@ -26,6 +27,7 @@ from cards.dosing import (
     states_no_dosage,
 )
 from cards.due_date import (
+    CYANIDE_ANTIDOTE,
     LATE,
     Plan,
     antidote_covers,
@@ -49,6 +51,7 @@ from cards.record import (
     Route,
     Source,
     WhyNot,
+    once_per_record,
 )
 from cards.rule import Limits
 from cards.status import anchor, counts_as_treatment, dietary_cause, irreversible_causes, overlaps
@@ -60,6 +63,7 @@ class Cover(NamedTuple):
     how: str
 
 
+@once_per_record
 def expected_plan(record: PatientRecord, limits: Limits, today: date) -> Plan:
     """How often injections are expected: by the active order, else the last one, else the profile's default."""
     neurological = history(record, anchor(record, limits, today), today) is not None
@@ -67,11 +71,24 @@ def expected_plan(record: PatientRecord, limits: Limits, today: date) -> Plan:
     return current_plan(record, today) or past_plan(record, default) or Plan(default, None)
 
 
+@once_per_record
 def cover(record: PatientRecord, limits: Limits, today: date, starts: date) -> Cover | None:
     """The cover that stands today, or that the drafts bring by the day a folate `starts`; None when there is none."""
+    if not _names_b12(record):
+        return None
     return (
         _injected(record, limits, today) or _by_mouth(record, limits, today) or _drafted(record, limits, today, starts)
     )
+
+
+@once_per_record
+def _names_b12(record: PatientRecord) -> bool:
+    """Whether any B12 was given, supplied, ordered or drafted, the antidote included."""
+    found: tuple[Dose | Dispensed | Course, ...] = (*record.doses, *record.dispensed, *record.courses, *record.drafts)
+    return any(not _B12.isdisjoint(each.medicine.ingredients) for each in found)
+
+
+_B12 = COBALAMINS | {CYANIDE_ANTIDOTE}
 
 
 def any_b12_since(

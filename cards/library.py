@@ -357,6 +357,7 @@ class Library:
         limits = Limits(profile, {**shared, **own}, shared if own.keys().isdisjoint(shared) else None)
         return Rule(
             topic=definition.topic,
+            version=definition.version,
             hooks=frozenset(definition.hooks),
             needs=_needs(definition.needs, profile),
             uses=(*_needs(definition.uses, profile), *_for_suggestions(definition)),

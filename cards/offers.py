@@ -69,6 +69,8 @@ class Offers:
 
         One dose today is a matter of today's drafts alone.
         """
+        if not any(cobalamin(each.medicine) for each in (*self.record.drafts, *self.record.courses)):
+            return False
         wanted = _phase(regimen)
         drafts = (each for each in self.record.drafts if about is None or each.reference != about.reference)
         found: Iterable[Course] = drafts

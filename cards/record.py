@@ -48,6 +48,9 @@ class Source(StrEnum):
     CLAIMS = "claims"
 
 
+SOURCES = tuple(Source)
+
+
 class Supplied(StrEnum):
     """What became of one source: only the first two say anything about the patient."""
 
@@ -56,6 +59,9 @@ class Supplied(StrEnum):
     FAILED = "failed"
     TRUNCATED = "truncated"
     MISSING = "missing"
+
+
+WHOLLY_KNOWN = frozenset({Supplied.SUPPLIED, Supplied.NONE_FOUND})
 
 
 @fact(frozen=True, slots=True)
@@ -506,7 +512,7 @@ class PatientRecord:
     def known(self, source: Source, back_to: date | None = None) -> bool:
         """Whether everything that `source` holds from `back_to` on (None: ever) is in this record."""
         state = self.state(source)
-        if state.supplied in (Supplied.SUPPLIED, Supplied.NONE_FOUND):
+        if state.supplied in WHOLLY_KNOWN:
             return True
         return (
             state.supplied is Supplied.TRUNCATED

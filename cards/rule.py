@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from cards.calendar import months_before
 from cards.fact import fact
-from cards.record import Course, Order, PatientRecord, Source, Supplied, Unreadable
+from cards.record import SOURCES, WHOLLY_KNOWN, Course, Order, PatientRecord, Source, Unreadable
 
 Profile = Literal["uk", "us"]
 PROFILES: tuple[Profile, ...] = ("uk", "us")
@@ -160,6 +160,7 @@ class Rule:
     """
 
     topic: str
+    version: int
     hooks: frozenset[Hook]
     needs: tuple[Need, ...]
     uses: tuple[Need, ...]
@@ -248,11 +249,14 @@ def triggered(rules: Sequence[Rule], hook: Hook, drafts: Sequence[Order]) -> tup
     selected = [order for order in drafts if order.selected and (order.medicine.ingredients or order.tests)]
     if not selected:
         return ()
-    return tuple(
-        rule
-        for rule in rules
-        if hook in rule.hooks and any(rule.triggered_by(order, rule.limits) for order in selected)
-    )
+    found = []
+    for rule in rules:
+        if hook in rule.hooks:
+            for order in selected:
+                if rule.triggered_by(order, rule.limits):
+                    found.append(rule)
+                    break
+    return tuple(found)
 
 
 def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
@@ -266,10 +270,12 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
     evaluated: list[str] = []
     not_evaluated: list[NotEvaluated] = []
     excluded: dict[str, tuple[str, ...]] = {}
+    # Of a single draft it is known that it triggered them.
+    selected = [order for order in record.drafts if order.selected] if hook.about_orders else [None]
     for rule in rules:
-        orders: list[Order | None] = [None]
-        if hook.about_orders:
-            orders = [order for order in record.drafts if order.selected and rule.triggered_by(order, rule.limits)]
+        orders: Sequence[Order | None] = selected
+        if len(selected) > 1:
+            orders = [order for order in selected if order and rule.triggered_by(order, rule.limits)]
         outcomes = [rule.criteria(order, record, rule.limits, today) for order in orders]
         alerts = [outcome for outcome in outcomes if isinstance(outcome, Alert)]
         lacking = [lack for outcome in outcomes if (lack := what_lacks(rule, outcome, hook, record, today))]
@@ -283,7 +289,7 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
             evaluated.append(rule.topic)
         if reasons := tuple(dict.fromkeys(o.why for o in outcomes if isinstance(o, Excluded))):
             excluded[rule.topic] = reasons
-    kept, merged = _one_for_each_problem(raised)
+    kept, merged = _one_for_each_problem(raised) if len(raised) > 1 else (raised, {})
     kept.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
     return Evaluation(tuple(kept), tuple(evaluated), tuple(not_evaluated), excluded, merged)
 
@@ -335,8 +341,10 @@ def _gap(need: Need, record: PatientRecord, today: date) -> str | None:
     """Why `need` is not completely known, or None."""
     if need.instead and not _gap(Need(need.instead, need.months, need.of), record, today):
         return None
-    back_to = months_before(today, need.months) if need.months is not None else None
     state = record.state(need.source)
+    if state.supplied in WHOLLY_KNOWN and not state.unreadable:
+        return None
+    back_to = months_before(today, need.months) if need.months is not None else None
     if not record.known(need.source, back_to):
         return state.supplied.value
     for unreadable in state.unreadable:
@@ -364,9 +372,11 @@ def _matters(unreadable: Unreadable, need: Need, record: PatientRecord, back_to:
 def _not_available(rule: Rule, record: PatientRecord, today: date) -> tuple[Source, ...]:
     """Sources of the rule that did not arrive or are incomplete, in the order of the public keys."""
     lacking = {need.source for need in (*rule.needs, *rule.uses) if _source_incomplete(need, record, today)}
-    return tuple(source for source in Source if source in lacking)
+    return tuple(source for source in SOURCES if source in lacking) if lacking else ()
 
 
 def _source_incomplete(need: Need, record: PatientRecord, today: date) -> bool:
+    if record.state(need.source).supplied in WHOLLY_KNOWN:
+        return False
     back_to = months_before(today, need.months) if need.months is not None else None
-    return record.state(need.source).supplied is not Supplied.NONE_FOUND and not record.known(need.source, back_to)
+    return not record.known(need.source, back_to)

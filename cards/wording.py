@@ -13,7 +13,7 @@ from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from cards.fact import fact
-from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder
+from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder, SuggestionSpec
 from cards.offers import Offers, Withheld, only_removes
 from cards.record import Course, LabResult, Source, When
 from cards.rule import Hook, NotEvaluated, Profile, Raised
@@ -141,7 +141,7 @@ class Wording:
         rule = self._rules[raised.rule.topic]
         variant, about = raised.alert.variant, raised.alert.about
         facts: dict[str, Any] = {**raised.alert.facts, "variant": variant}
-        words = self.spelling(rule.cards[variant].render(facts))
+        words = self.spelling(_rendered(rule.cards[variant], facts))
         summary, why_now, recommended, differs, *labels = words.split(_NEXT_PART)
         summary = _one_line(summary)
         parts = [f"**Why now** {_paragraph(why_now)}", f"**Recommended** {_paragraph(recommended)}"]
@@ -274,11 +274,10 @@ def _suggestions(
     recommended = False
     why: set[Withheld] = set()
     for spec, label in zip(folder.definition.card.suggestions, labels, strict=True):
-        if not all(facts[name] for name in spec.when) or any(facts[name] for name in spec.unless):
+        if not _holds(spec, facts):
             continue
-        withheld = {reason for each in spec.actions if (reason := offers.withheld(each, about))}
-        if withheld:
-            why |= withheld
+        if withheld := [reason for each in spec.actions if (reason := offers.withheld(each, about))]:
+            why.update(withheld)
             continue
         is_first = spec.recommended and not recommended
         recommended = recommended or is_first
@@ -286,6 +285,19 @@ def _suggestions(
     if only_removes(action for each in offered for action in each.actions):
         offered = []
     return tuple(offered), why
+
+
+def _holds(spec: SuggestionSpec, facts: Mapping[str, Any]) -> bool:
+    """Whether the facts call for a suggestion."""
+    for name in spec.when:
+        if not facts[name]:
+            return False
+    return not (spec.unless and any(facts[name] for name in spec.unless))
+
+
+def _rendered(template: Template, facts: dict[str, Any]) -> str:
+    """The text of a template; the facts are all that it may name, and are taken as they are."""
+    return "".join(template.root_render_func(template.new_context(facts, shared=True)))
 
 
 def _label(evidence: Evidence) -> str:

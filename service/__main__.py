@@ -1,15 +1,17 @@
-"""The command line: b12-cds serve | check-config | explain | rules | value-sets | openapi."""
+"""The command line, b12-cds: each command reads the settings, and ends with status 2 for a wrong one."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from datetime import date, datetime
+import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from cards.library import RuleError, load
 from cards.terminology import ValueSetError
 from service.clients.file import WrongClients, read_clients
+from service.commands import population, storage
 from service.commands.check_config import describe
 from service.commands.explain import explain as explanation
 from service.commands.rules import index, markdown, plain
@@ -45,6 +47,10 @@ def main() -> None:
     form.add_argument("--valuesets", type=Path, metavar="DIR", help="write the value sets as FHIR R4 resources to DIR")
     _add_imports(commands.add_parser("value-sets", help="add the products of a site's own drug dictionary"))
     commands.add_parser("openapi", help="print the OpenAPI document")
+    commands.add_parser("migrate", help="bring the tables of the store up to date")
+    purge = commands.add_parser("purge", help="delete what the store has kept for long enough")
+    purge.add_argument("--days", type=int, help="how many days to keep (default: B12_CDS_KEEP_DAYS)")
+    population.add_commands(commands)
     arguments = parser.parse_args()
     try:
         _run(arguments, parser)
@@ -74,6 +80,12 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None
     if arguments.command == "value-sets":
         print(_imported(arguments, settings), end="")
         return
+    if arguments.command in ("migrate", "purge"):
+        _keep_store(parser, arguments, settings)
+        return
+    status = population.answer(arguments, settings, library_of(settings.data_dir), datetime.now(settings.zone).date())
+    if status is not None:
+        sys.exit(status)
     responder = build(settings)
     if arguments.command == "explain":
         today = arguments.date or datetime.now(settings.zone).date()
@@ -121,6 +133,19 @@ def _told_of_rules(arguments: argparse.Namespace, parser: argparse.ArgumentParse
         return export(arguments.valuesets)
     except OSError as fault:
         parser.exit(2, f"b12-cds: {fault.filename or arguments.valuesets}: cannot be written: {fault.strerror}\n")
+
+
+def _keep_store(parser: argparse.ArgumentParser, arguments: argparse.Namespace, settings: Settings) -> None:
+    try:
+        if arguments.command == "migrate":
+            print(storage.migrate(settings))
+            return
+        days = settings.keep_days if arguments.days is None else arguments.days
+        if days < 1:
+            parser.error("--days must be 1 or more")
+        print(storage.purge(settings, days, datetime.now(UTC)))
+    except storage.StoreFailed as failed:
+        parser.exit(1, f"b12-cds: {failed}\n")
 
 
 if __name__ == "__main__":

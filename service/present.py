@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import lru_cache
+from os import urandom
 from typing import Any
-from uuid import uuid4
 
 from cards.offers import Offers
 from cards.rule import NOT_EVALUATED_TOPIC, NotEvaluated, Raised
@@ -45,9 +47,7 @@ def card(
     if suggestions:
         result["suggestions"] = suggestions
         result["selectionBehavior"] = text.selection
-    result["overrideReasons"] = [
-        {"code": code, "system": OVERRIDE_SYSTEM, "display": display} for code, display in text.override_reasons
-    ]
+    result["overrideReasons"] = _override_reasons(text.override_reasons)
     return result
 
 
@@ -57,26 +57,56 @@ def not_evaluated_card(gaps: Sequence[NotEvaluated], wording: Wording) -> Card:
 
 
 def _card(text: CardText, indicator: str, topic: str) -> Card:
-    label, url = text.sources[0]
+    return {
+        "uuid": _new_uuid(),
+        "summary": text.summary,
+        "indicator": indicator,
+        "detail": text.detail,
+        **_sources(text.sources, topic),
+    }
+
+
+# The same for every card of a rule: made once, and never changed.
+@lru_cache(maxsize=256)
+def _sources(sources: tuple[tuple[str, str | None], ...], topic: str) -> dict[str, Any]:
+    """The members of a card that say where its guidance comes from."""
+    label, url = sources[0]
     source: dict[str, Any] = {"label": label}
     if url:
         source["url"] = url
     source["topic"] = {"system": TOPIC_SYSTEM, "code": topic}
-    result: Card = {
-        "uuid": str(uuid4()),
-        "summary": text.summary,
-        "indicator": indicator,
-        "detail": text.detail,
-        "source": source,
-    }
-    links = [{"label": name, "url": address, "type": "absolute"} for name, address in text.sources if address]
-    if links:
-        result["links"] = links
-    return result
+    links = [{"label": name, "url": address, "type": "absolute"} for name, address in sources if address]
+    return {"source": source, **({"links": links} if links else {})}
+
+
+@lru_cache(maxsize=256)
+def _override_reasons(reasons: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"code": code, "system": OVERRIDE_SYSTEM, "display": display} for code, display in reasons]
+
+
+# Random numbers of the system that no UUID was made of yet: each draw is a call to the kernel.
+_drawn: list[int] = []
+_AT_A_TIME = 64
+if hasattr(os, "register_at_fork"):
+    # Two processes must not use the same ones.
+    os.register_at_fork(after_in_child=_drawn.clear)
+
+
+def _new_uuid() -> str:
+    """A random UUID (RFC 4122, version 4), without the object that Python's own function builds on the way."""
+    if not _drawn:
+        drawn = urandom(16 * _AT_A_TIME)
+        _drawn.extend(int.from_bytes(drawn[at : at + 16], "big") for at in range(0, len(drawn), 16))
+    digits = f"{_drawn.pop() & ~_FIXED_BITS | _VERSION_4:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+_FIXED_BITS = 0xF << 76 | 0x3 << 62
+_VERSION_4 = 0x4 << 76 | 0x2 << 62
 
 
 def _suggestion(suggestion: SuggestionText, actions: list[dict[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {"label": suggestion.label, "uuid": str(uuid4())}
+    result: dict[str, Any] = {"label": suggestion.label, "uuid": _new_uuid()}
     if suggestion.recommended:
         result["isRecommended"] = True
     result["actions"] = actions

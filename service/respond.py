@@ -49,11 +49,15 @@ _USAGE = (
 
 
 class PrefetchIncomplete(Exception):
-    """No triggered rule could be answered because required prefetch keys were absent; `keys` names them."""
+    """No triggered rule could be answered because required prefetch keys were absent.
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
+    `keys` names them, `lacking` the rules that wanted them.
+    """
+
+    def __init__(self, keys: tuple[str, ...], lacking: tuple[NotEvaluated, ...] = ()) -> None:
         super().__init__(", ".join(keys))
         self.keys = keys
+        self.lacking = lacking
 
 
 @fact(frozen=True, slots=True)
@@ -102,13 +106,15 @@ class Answer:
     """What one call is answered with.
 
     `spoken`: the cards of alerts, most urgent first. `open_questions`: the card that names what could not be checked.
-    `evaluation`: of the live and the silent rules; None when no rule had anything to look at.
+    `evaluation`: of the live and the silent rules; None when no rule had anything to look at. `record`: what they
+    looked at.
     """
 
     spoken: tuple[Spoken, ...] = ()
     open_questions: Card | None = None
     evaluation: Evaluation | None = None
     unrecognised_codes: int = 0
+    record: PatientRecord | None = None
 
     def body(self) -> dict[str, Any]:
         """The answer as JSON."""
@@ -186,6 +192,7 @@ class Responder:
             not_evaluated_card(gaps, self.wording) if gaps else None,
             found.evaluation,
             len(found.record.unknown_drugs),
+            found.record,
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
@@ -283,7 +290,8 @@ class Responder:
             and not (need.instead and received[need.instead].state is not Supplied.MISSING)
         } - self._never_supplied
         if keys:
-            raise PrefetchIncomplete(tuple(source.value for source in Source if source in keys))
+            names = tuple(source.value for source in Source if source in keys)
+            raise PrefetchIncomplete(names, evaluation.not_evaluated)
 
 
 def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
@@ -308,7 +316,7 @@ def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, S
 
 
 def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
-    return prefetch.received(call.prefetch, {source for rule in rules for source in rule.sources})
+    return prefetch.received(call.prefetch, frozenset[Source]().union(*(rule.sources for rule in rules)))
 
 
 def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wording) -> Service | None:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cards.rule import Profile
 
 ENV_PREFIX = "B12_CDS_"
+_SECRET_CHARACTERS = 32
 _ZONES: dict[Profile, str] = {"uk": "Europe/London", "us": "America/New_York"}
 
 
@@ -30,6 +39,13 @@ def _web_address(address: str) -> str:
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("not a plain web address")
     return address.rstrip("/")
+
+
+def _postgresql(address: SecretStr) -> SecretStr:
+    """The address of a PostgreSQL database, which may hold a password."""
+    if urlsplit(address.get_secret_value()).scheme not in ("postgresql", "postgres"):
+        raise ValueError("not PostgreSQL")
+    return address
 
 
 def _json(value: object) -> object:
@@ -64,7 +80,7 @@ class Settings(BaseSettings):
     public_url: WebAddress | None = Field(
         default=None, description="an http or https address without query, such as https://b12.example.org"
     )
-    sandbox: bool = Field(default=True, description="on or off")
+    sandbox: bool | None = Field(default=None, description="1 for the sandbox while the service is open, 0 for none")
     thresholds: Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_json)] = Field(
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',
@@ -90,6 +106,28 @@ class Settings(BaseSettings):
     otlp_endpoint: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None, description="an http or https address of an OTLP collector, such as http://collector:4318"
     )
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = Field(
+        default=None, description="the address of a PostgreSQL database, such as postgresql://b12@db.example.org/b12"
+    )
+    migrate: Literal["start", "never"] = Field(default="start", description="start or never")
+    keep_days: int = Field(default=730, ge=1, description="a whole number of days, 1 or more")
+    comment_characters: int = Field(default=0, ge=0, le=4_000, description="a whole number from 0 to 4000")
+    override_quiet_days: int = Field(default=0, ge=0, le=365, description="a whole number of days from 0 to 365")
+    pseudonym_key: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="a secret of 32 characters or more; override memory (B12_CDS_OVERRIDE_QUIET_DAYS) needs it",
+    )
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """Whether there is a key where one is needed, and one that cannot be guessed."""
+        if key is None and info.data.get("override_quiet_days"):
+            raise ValueError("needed")
+        if key is not None and len(key.get_secret_value()) < _SECRET_CHARACTERS:
+            raise ValueError("too short")
+        return key
 
     @property
     def rule_pages(self) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
-from cards.library import Library
+from cards.library import Library, Threshold
 from service.clients.client import Client
 from service.clients.trust import Clients, Trust
 from service.settings import Settings
@@ -19,7 +20,9 @@ _REPLAY = {
 
 def describe(clients: Clients, settings: Settings, library: Library) -> str:
     """The report, in lines for an operator and for the clinical lead of the site."""
-    lines = [f"{len(clients.trusts)} clients may call {settings.public_url}; the service listens on {settings.host}."]
+    number = len(clients.trusts)
+    who = "1 client" if number == 1 else f"{number} clients"
+    lines = [f"{who} may call {settings.public_url}; the service listens on {settings.host}."]
     for trust in clients.trusts:
         client = trust.client
         lines += ["", f"{client.name}: {client.mode}, profile {client.profile}, time zone {client.zone.key}"]
@@ -44,7 +47,7 @@ def _access(trust: Trust) -> Iterator[tuple[str, str]]:
     yield "rate", f"{trust.rate} in each process" if trust.rate else "unlimited"
     yield "web pages", ", ".join(trust.origins) or "none"
     fhir = trust.client.fhir
-    allowed = (" on private networks too", fhir.private_networks), (" without a token too", fhir.without_token)
+    allowed = (", also on private networks", fhir.private_networks), (", also without a token", fhir.without_token)
     yield "FHIR", (", ".join(fhir.base_urls) or "none") + "".join(text for text, said in allowed if said)
 
 
@@ -57,17 +60,22 @@ def _clinical(client: Client, library: Library) -> Iterator[tuple[str, str]]:
         yield "never has", ", ".join(sorted(source.value for source in client.never_supplied))
     for name, value in client.thresholds.items():
         threshold = _threshold(name, library)
-        yield "own value", f"{name} {value} {threshold[0]} instead of {threshold[1][client.profile]}"
+        usual = threshold.in_profile(client.profile)
+        yield "own value", f"{name} {_said(value, threshold)} instead of {_said(usual, threshold).split()[0]}"
     yield from _sign_offs(client, library)
 
 
-def _threshold(name: str, library: Library) -> tuple[str, dict[str, object]]:
-    """The unit of a threshold, and its value in each profile."""
+def _threshold(name: str, library: Library) -> Threshold:
     every = dict(library.shared.thresholds)
     for folder in library.folders.values():
         every.update(folder.definition.thresholds)
-    found = every[name]
-    return found.unit, {"uk": found.in_profile("uk"), "us": found.in_profile("us")}
+    return every[name]
+
+
+def _said(value: Decimal, threshold: Threshold) -> str:
+    if threshold.unit == "yes/no":
+        return "yes" if value else "no"
+    return f"{value} {threshold.unit}"
 
 
 def _sign_offs(client: Client, library: Library) -> Iterator[tuple[str, str]]:

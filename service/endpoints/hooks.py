@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from service.bookkeeping import Bookkeeping
 from service.cds_hooks.as_if import AS_IF
 from service.cds_hooks.outcome import IssueCode
 from service.cds_hooks.request import CDSRequest
@@ -19,11 +21,15 @@ from service.endpoints import body
 from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_method
 from service.endpoints.client_auth import Door
 from service.endpoints.faults import FAULT_BODY, log_fault
+from service.endpoints.observed import count
+from service.operations.logs import about_call
 from service.rehearsal import Rehearsals, Scene, WrongScene
 from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
+from service.store.ledger import REHEARSED
 
 _ALLOWED = "POST, OPTIONS"
 _PATIENT_PREFIX = "Patient/"
+_LARGE_BYTES = 20_000
 _WHAT_IS_WRONG = {
     "missing": "is required",
     "string_type": "must be a string",
@@ -40,17 +46,20 @@ _WHAT_IS_WRONG = {
 class Hooks:
     """The endpoint of all services, as an ASGI app on a route with `id` in its path.
 
-    `door` knows who calls; `today` says which day it is in a time zone; `rehearsals`: a sandbox is there to call.
+    `door` knows who calls; `books` writes down what is answered; `today` says which day it is in a time zone;
+    `rehearsals`: a sandbox is there to call.
     """
 
     def __init__(
         self,
         door: Door,
+        books: Bookkeeping,
         max_body_bytes: int,
         today: Callable[[ZoneInfo], date],
         rehearsals: Rehearsals | None = None,
     ) -> None:
         self._door = door
+        self._books = books
         self._max_body_bytes = max_body_bytes
         self._today = today
         self._rehearsals = rehearsals
@@ -77,15 +86,22 @@ class Hooks:
 
     async def _answer(self, caller: Caller, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
+        if len(raw) > _LARGE_BYTES:
+            # To take apart thousands of objects takes a tenth of the time of a call: it can wait for the answer.
+            asyncio.get_running_loop().call_soon(_let_go, document)
         request = envelope(document)
+        about_call(request.hook_instance)
         call = hook_call(service, request)
-        responder, today = self._scene(caller, document)
+        responder, today, name, books = self._setting(caller, document)
         own = responder.services.get(service.id)
         try:
             # Where every rule of a service is switched off for this client, others may still have it.
             answer = NOTHING_TO_SAY if own is None else await responder.respond(own, call, today)
+            answer = await books.enter(name, call, answer)
+            count(answer)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
+            books.refused(name, call, incomplete.lacking)
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
             if body.is_nested_too_deep(document):
@@ -93,13 +109,23 @@ class Hooks:
             log_fault(fault, request.hook_instance)
             return 500, FAULT_BODY
 
-    def _scene(self, caller: Caller, document: dict[str, Any]) -> tuple[Answers, date]:
-        """Who answers, and for which day: in the sandbox a request may ask for its own."""
-        extension = document.get("extension")
-        today = self._today(caller.client.zone)
+    def _setting(self, caller: Caller, document: dict[str, Any]) -> _Setting:
+        """Who answers, for which day, and in whose name it is written down.
+
+        In the sandbox a request may ask for its own; it is about nobody, so no override of it is remembered.
+        """
+        extension, today = document.get("extension"), self._today(caller.client.zone)
         if self._rehearsals is None or not self._rehearsals.asked_for(extension):
-            return caller.responder, today
-        return scene(self._rehearsals, extension, today)
+            return _Setting(caller.responder, today, caller.client.name, self._books)
+        responder, its_day = scene(self._rehearsals, extension, today)
+        return _Setting(responder, its_day, REHEARSED, self._books.without_memory())
+
+
+class _Setting(NamedTuple):
+    responder: Answers
+    today: date
+    client: str
+    books: Bookkeeping
 
 
 def scene(rehearsals: Rehearsals, extension: Any, today: date) -> Scene:
@@ -174,6 +200,10 @@ def _check_drafts(context: Mapping[str, Any]) -> None:
         raise _wrong({"context.draftOrders.resourceType": "not_a_bundle"})
     if not isinstance(drafts.get("entry") or [], list):
         raise _wrong({"context.draftOrders.entry": "list_type"})
+
+
+def _let_go(_document: object) -> None:
+    """Does nothing; whoever is called with an object holds it until then."""
 
 
 def _text(context: Mapping[str, Any], name: str) -> str | None:

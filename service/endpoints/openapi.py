@@ -28,7 +28,7 @@ _REFUSALS = {
     "500": "The service failed; nothing was checked.",
     "503": "Whether the token was used before cannot be told now; Retry-After says when to try again, in seconds.",
 }
-_LOGIN = (
+_SIGNED = (
     "A JWT signed by the EHR, as the standard describes it: header with alg, kid and typ JWT; claims iss, aud (the "
     "address that is called), exp, iat and jti. A service that is open on a loopback address asks for none."
 )
@@ -114,7 +114,7 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
         "components": {
             "schemas": definitions["$defs"],
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _LOGIN}
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _SIGNED}
             },
         },
     }

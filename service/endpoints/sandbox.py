@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -20,12 +20,14 @@ from service.endpoints import body
 from service.endpoints.answers import Refused
 from service.endpoints.hooks import envelope, hook_call, scene
 from service.endpoints.pages import HumanPages
+from service.explain import Explanation, explain
 from service.rehearsal import Rehearsals, Scene
 from service.settings import Settings
 from service.web import answer, sandbox
 from service.web.pages import Page
 
 SANDBOX = Page("Sandbox", "/")
+_Call = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class SandboxEndpoints:
@@ -49,7 +51,12 @@ class SandboxEndpoints:
     def routes(self) -> list[BaseRoute]:
         """What the app mounts."""
         limit = self._settings.max_body_bytes
-        calls = {"screen": self._screen, "field": self._field, "accept": self._accept, "answer": self._answer}
+        calls = {
+            "screen": _beside(self._screen),
+            "field": _beside(self._field),
+            "accept": _beside(self._accept),
+            "answer": self._answer,
+        }
         return [
             Route(SANDBOX.path, self._page),
             *(Route(f"/sandbox/{name}", _json_call(call, limit), methods=["POST"]) for name, call in calls.items()),
@@ -102,29 +109,33 @@ class SandboxEndpoints:
             "changes": list(after.changes),
         }
 
-    def _answer(self, sent: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, sent: dict[str, Any]) -> dict[str, Any]:
         """The cards of an answer as HTML, and what each rule said to the request."""
         request, response = _request_in(sent), sent.get("response")
+        told = await self._explanation(request)
+        return await run_in_threadpool(self._answer_html, response, told)
+
+    def _answer_html(self, response: Any, told: Explanation | None) -> dict[str, Any]:
         shown = answer.cards(response) if isinstance(response, dict) else []
-        said = self._rules_said(request)
+        html = self._pages.templates.html
         return {
-            "cards": self._pages.templates.html("cards.html", cards=shown),
-            "rules": self._pages.templates.html("rules_said.html", said=said),
+            "cards": html("cards.html", cards=shown),
+            "rules": html("rules_said.html", said=answer.said(told) if told else None),
             "announcement": answer.announcement(shown),
             "critical": sum(each.level == "critical" for each in shown),
         }
 
-    def _rules_said(self, request: dict[str, Any]) -> list[answer.RuleSaid]:
+    async def _explanation(self, request: dict[str, Any]) -> Explanation | None:
+        """What each rule says to the request; None for one that the service refuses for its form."""
         try:
             parsed = envelope(request)
             responder, today = self._scene(request)
             service = next((each for each in responder.services.values() if each.hook == parsed.hook), None)
             if service is None:
-                return []
-            found = responder.examine(service, hook_call(service, parsed), today)
+                return None
+            return await explain(responder, service, hook_call(service, parsed), self._library, today)
         except Refused:
-            return []
-        return answer.rules_said(service, found, self._library)
+            return None
 
     def _screen_html(self, request: dict[str, Any]) -> str:
         responder, today = self._scene(request)
@@ -135,7 +146,16 @@ class SandboxEndpoints:
         return scene(self._rehearsals, request.get("extension"), self._today())
 
 
-def _json_call(call: Callable[[dict[str, Any]], dict[str, Any]], max_body_bytes: int) -> Callable[[Request], Any]:
+def _beside(call: Callable[[dict[str, Any]], dict[str, Any]]) -> _Call:
+    """The call, made beside the event loop: charts of hundreds of resources take their time."""
+
+    async def beside(sent: dict[str, Any]) -> dict[str, Any]:
+        return await run_in_threadpool(call, sent)
+
+    return beside
+
+
+def _json_call(call: _Call, max_body_bytes: int) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that takes and gives JSON; what it refuses is an OperationOutcome."""
 
     async def endpoint(request: Request) -> Response:
@@ -144,7 +164,7 @@ def _json_call(call: Callable[[dict[str, Any]], dict[str, Any]], max_body_bytes:
             sent = body.json_object(await body.read(request.receive, max_body_bytes))
             if body.is_nested_too_deep(sent):
                 raise Refused(400, "structure", "The body is nested too deep.")
-            content, status = orjson.dumps(await run_in_threadpool(call, sent)), 200
+            content, status = orjson.dumps(await call(sent)), 200
         except Refused as refused:
             content, status = refused.body, refused.status
         except body.CallerGone:

@@ -51,14 +51,14 @@ class _Server(NamedTuple):
 class FhirClient:
     """The connections of one process to FHIR servers. Follows no redirect and keeps no cookie.
 
-    `max_bytes`: of one answer. `resolve`: the addresses of a name.
+    `max_bytes`: of one answer. `resolve`: the addresses of a name. `tls`: whose certificates are trusted (default: the
+    system's authorities, among which a hospital puts its own; `SSL_CERT_FILE` names others).
     """
 
-    def __init__(self, max_bytes: int, resolve: Resolve = resolved) -> None:
+    def __init__(self, max_bytes: int, resolve: Resolve = resolved, tls: ssl.SSLContext | None = None) -> None:
         self._max_bytes = max_bytes
         self._networks = {private: CheckedNetwork(private=private, resolve=resolve) for private in (False, True)}
-        # The system's own certificate authorities, among which a hospital puts its own (SSL_CERT_FILE names others).
-        self._tls = ssl.create_default_context()
+        self._tls = tls or ssl.create_default_context()
         self._idle: defaultdict[_Server, list[httpcore.AsyncHTTPConnection]] = defaultdict(list)
         self._turns = asyncio.Semaphore(_CONNECTIONS)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cards.memory import remembered
 from cards.record import When
 
 _FRACTION = re.compile(r"\.\d+")
@@ -26,14 +27,17 @@ def when(value: Any, zone: ZoneInfo) -> When | None:
             return When(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
         if len(value) == 4:
             return When(date(int(value), 1, 1), date(int(value), 12, 31))
-        return When.on(_local_day(value, zone))
+        known = _local_day(value, zone)
+        return When(known, known)
     except (ValueError, OverflowError, IndexError):
         return None
 
 
+# The results of one sample, and what was recorded at one visit, have one time.
+@remembered
 def _local_day(value: str, zone: ZoneInfo) -> date:
     """The local day of an instant; a time without a zone is taken as local."""
-    moment = datetime.fromisoformat(_FRACTION.sub("", value, count=1) if "." in value else value)
+    moment = datetime.fromisoformat(_FRACTION.sub("", value, count=1))
     return moment.date() if moment.tzinfo is None else moment.astimezone(zone).date()
 
 

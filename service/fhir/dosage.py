@@ -92,13 +92,25 @@ def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminolog
     )
 
 
+def read_given(dosage: dict[str, Any], terminology: Terminology) -> tuple[Amount | None, Route | None, Site | None]:
+    """How much of a dose was given, by which way and where."""
+    own = _text(dosage)
+    return (
+        _amount(dosage) or (_amount_in_words(own) if own else None),
+        read_route(dosage.get("route"), own, terminology),
+        read_site(first(dosage, "site", "siteCodeableConcept"), own.strip(), terminology),
+    )
+
+
 _WORDS = frozenset({"text", "patientInstruction", "additionalInstruction", "additionalInstructions"})
 
 
 def _text(dosage: dict[str, Any]) -> str:
     """The words of an instruction."""
-    found = [dosage.get("text"), dosage.get("patientInstruction")]
-    more = first(dosage, "additionalInstruction", "additionalInstructions")
+    text, more = dosage.get("text"), first(dosage, "additionalInstruction", "additionalInstructions")
+    if more is None and "patientInstruction" not in dosage:
+        return text if isinstance(text, str) else ""
+    found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
     return " ".join(each for each in found if isinstance(each, str))
 

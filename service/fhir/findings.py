@@ -89,7 +89,8 @@ def _not_future(day: When | None, setting: Setting) -> When | None:
 
 def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     """A condition that rules know; None for one they do not, or that was refuted or entered in error."""
-    concepts, by_text = _concepts(resource.get("code"), setting)
+    code = resource.get("code")
+    concepts, by_text = _concepts(code, setting)
     if not concepts:
         return None
     verification = code_in(resource.get("verificationStatus"))
@@ -102,7 +103,8 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     over = resource.get("abatementBoolean") is True or first(resource, *_ENDED_OTHERWISE) is not None
     if status is None and over:
         status = ClinicalStatus.RESOLVED
-    length = _CENTIMETRES.search(" ".join([*texts_of(resource.get("code")), *_notes(resource)]))
+    words = [*texts_of(code), *_notes(resource)]
+    length = _CENTIMETRES.search(" ".join(words))
     period = resource.get("onsetPeriod")
     began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
     return Problem(
@@ -112,7 +114,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         began=when(began, setting.zone),
         recorded=when(first(resource, "recordedDate", "assertedDate", "dateRecorded"), setting.zone),
         ended=ended,
-        names_b12=bool(_NAMES_B12.search(_all_words(resource))),
+        names_b12=bool(_NAMES_B12.search(" ".join([*words, *_words_of_cause(resource)]))),
         by_text=by_text,
         length_cm=Decimal(length[1]) if length else None,
     )
@@ -256,7 +258,8 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
         if not named:
             return (), False
         return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), True
-    coded = tuple(_with_extent(each, words) for each in coded)
+    if any(each.meaning == "unspecified" for each in coded):
+        coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
         return coded, False
     meant = set(_in_text(words, setting))
@@ -333,9 +336,9 @@ def _reasons(resource: dict[str, Any]) -> list[str]:
     return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in texts_of(each)]
 
 
-def _all_words(resource: dict[str, Any]) -> str:
-    """What a condition says of its cause: code, notes, evidence and the due-to extension."""
-    found = [*texts_of(resource.get("code")), *_notes(resource)]
+def _words_of_cause(resource: dict[str, Any]) -> list[str]:
+    """What a condition says of its cause beside code and notes: evidence and the due-to extension."""
+    found: list[str] = []
     evidence = resource.get("evidence")
     for each in evidence if isinstance(evidence, list) else []:
         codes = first(each, "code", "concept") if isinstance(each, dict) else None
@@ -344,4 +347,4 @@ def _all_words(resource: dict[str, Any]) -> str:
     for each in extensions if isinstance(extensions, list) else []:
         if isinstance(each, dict) and "due" in str(each.get("url")).lower():
             found += texts_of(each.get("valueCodeableConcept"))
-    return " ".join(found)
+    return found

@@ -12,8 +12,12 @@ _FINEST = Decimal("1e-9")
 
 def number(value: Any) -> Decimal | None:
     """A JSON number, or a string that holds one; None for anything else, for infinities and for absurd sizes."""
+    if value is None:
+        return None
+    # By far the commonest: no need to look further.
+    if type(value) is int and -1_000_000_000 <= value <= 1_000_000_000:
+        return Decimal(value)
     if type(value) is float and 1e-9 <= abs(value) <= 1e9:
-        # By far the commonest: no need to look further.
         return Decimal(repr(value))
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from cards.record import Source, Supplied
+from cards.record import SOURCES, Source, Supplied
 from cards.rule import Rule
 from cards.terminology import Terminology
 
@@ -43,7 +43,6 @@ SEARCHES = {
     Source.APPOINTMENTS: Search("Appointment", "-date", 50),
     Source.CLAIMS: Search("ExplanationOfBenefit", "-created", 100),
 }
-_SOURCES = tuple(Source)
 _LAB_SYSTEMS = ("LOINC", "SNOMED")
 
 
@@ -103,7 +102,7 @@ def received(prefetch: Mapping[str, Any] | None, sources: Collection[Source]) ->
     # A source is its key: both are strings.
     return {
         source: read(prefetch[source], source) if source in prefetch else NOTHING_RECEIVED
-        for source in _SOURCES
+        for source in SOURCES
         if source in sources
     }
 

@@ -13,7 +13,7 @@ from cards.dosing import COBALAMINS
 from cards.memory import LONGEST_TEXT, TEXTS
 from cards.record import Medicine, Route, Strength, UnknownDrug
 from cards.strength import lists_several, strengths_in
-from cards.terminology import Terminology
+from cards.terminology import Coded, Terminology
 from service.fhir.dates import first
 
 _INJECTION = re.compile(r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b", re.I)
@@ -32,6 +32,8 @@ _COMBINATIONS = frozenset({"b12_combination", "folic_acid_combination", "folic_a
 _CYANOCOBALAMIN = re.compile(r"cyano-?cobalamin", re.I)
 _MASS = {"mg": Decimal(1000), "ug": Decimal(1), "mcg": Decimal(1), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
 NO_MEDICINE = Medicine(())
+# Codes, code systems and names of a drug together.
+_LONGEST_DRUG = 3 * LONGEST_TEXT
 
 
 class Products:
@@ -47,14 +49,20 @@ class Products:
         self._bundled: Mapping[str, dict[str, Any]] | None = None
         self._unknown: dict[tuple[str, str], UnknownDrug] = {}
 
+    @property
+    def unknown(self) -> tuple[UnknownDrug, ...]:
+        """The codes that no value set knows: those whose words name a drug of ours, and those without any words."""
+        return tuple(self._unknown.values())
+
     def of(self, resource: dict[str, Any]) -> Medicine:
         """The medicine of a request, administration, statement or dispense of any FHIR version."""
         concept, product = self._concept(resource)
-        words = _words(concept, resource)
-        found = self._by_code(concept, words)
-        if found is None:
-            found = self._named(words) if words else NO_MEDICINE
-            self._note_unknown(concept, words, found)
+        codes, words, length = _said(concept, resource)
+        # What is longer would fill the memory.
+        recognise = _recognised if length <= _LONGEST_DRUG else _recognised.__wrapped__
+        found, unknown = recognise(codes, words, self._terminology)
+        if unknown:
+            self._unknown.setdefault((unknown.system, unknown.code), unknown)
         if not product:
             return found
         strengths = {**found.strengths, **_ingredient_strengths(product, found, self._terminology)}
@@ -93,48 +101,6 @@ class Products:
             self._bundled = self._beside()
         return self._bundled.get(target) or self._bundled.get(target.split("/_history")[0].rsplit("/", 1)[-1]) or {}
 
-    @property
-    def unknown(self) -> tuple[UnknownDrug, ...]:
-        """The codes that no value set knows: those whose words name a drug of ours, and those without any words."""
-        return tuple(self._unknown.values())
-
-    def _by_code(self, concept: dict[str, Any], words: tuple[str, ...]) -> Medicine | None:
-        for coding in _codings(concept):
-            system, code = str(coding.get("system")), str(coding.get("code"))
-            found = self._terminology.find(system, code)
-            if found and found[0].concept.kind == "drug":
-                known = _known if _are_short(words) else _known.__wrapped__
-                return known(system, code, words, self._terminology)
-        return None
-
-    def _named(self, words: tuple[str, ...]) -> Medicine:
-        return (_by_words if _are_short(words) else _by_words.__wrapped__)(words, self._terminology)
-
-    def _note_unknown(self, concept: dict[str, Any], words: tuple[str, ...], found: Medicine) -> None:
-        """Keeps a code that may be a gap of the value sets; one whose words name another drug is none."""
-        if words and not found.ingredients:
-            return
-        codes = [
-            (str(coding.get("system") or ""), coding["code"])
-            for coding in _codings(concept)
-            if isinstance(coding.get("code"), str)
-        ]
-        if codes:
-            # Of several, the one of a system that the value sets have says most; a local code is no gap of theirs.
-            system, code = next((each for each in codes if self._terminology.knows_system(each[0])), codes[0])
-            self._unknown.setdefault((system, code), UnknownDrug(system, code, found.ingredients))
-
-
-def _are_short(words: tuple[str, ...]) -> bool:
-    """Whether words may be remembered across calls: longer ones would fill the memory."""
-    return sum(map(len, words)) <= LONGEST_TEXT
-
-
-def _codings(concept: dict[str, Any]) -> list[dict[str, Any]]:
-    """The codings of a concept; a lone object is taken as a list of one."""
-    codings = concept.get("coding")
-    return [each for each in (codings if isinstance(codings, list) else [codings]) if isinstance(each, dict)]
-
 
 def medications(resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
     """The Medication resources among others, by id and by the full address they came under."""
@@ -145,28 +111,66 @@ def medications(resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _words(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[str, ...]:
-    """All that is said of the drug in words."""
-    found = []
+# A code system and code, and whether the code was one: null and numbers are read as words for the look-up.
+_Code = tuple[str, str, bool]
+
+
+def _said(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[tuple[_Code, ...], tuple[str, ...], int]:
+    """The codes of a drug, all that is said of it in words, and the length of both."""
+    codes: list[_Code] = []
+    words = []
+    length = 0
     text = concept.get("text")
     if isinstance(text, str) and text:
-        found.append(text)
+        words.append(text)
+        length = len(text)
     codings = concept.get("coding")
-    for each in codings if isinstance(codings, list) else ():
-        display = each.get("display") if isinstance(each, dict) else None
-        if isinstance(display, str) and display and display != text:
-            found.append(display)
+    for coding in codings if isinstance(codings, list) else (codings,):
+        if isinstance(coding, dict):
+            code, display = coding.get("code"), coding.get("display")
+            given = isinstance(code, str)
+            code, system = str(code), str(coding.get("system"))
+            codes.append((system, code, given))
+            length += len(system) + len(code)
+            if isinstance(display, str) and display and display != text:
+                words.append(display)
+                length += len(display)
     reference = resource.get("medicationReference")
-    display = reference.get("display") if isinstance(reference, dict) else None
-    if isinstance(display, str) and display and display not in found:
-        found.append(display)
-    return tuple(found)
+    if isinstance(reference, dict):
+        display = reference.get("display")
+        if isinstance(display, str) and display and display not in words:
+            words.append(display)
+            length += len(display)
+    return tuple(codes), tuple(words), length
 
 
 @lru_cache(maxsize=TEXTS)
-def _known(system: str, code: str, words: tuple[str, ...], terminology: Terminology) -> Medicine:
-    """A medicine by its code, which the value sets know."""
-    coded = terminology.find(system, code)
+def _recognised(
+    codes: tuple[_Code, ...], words: tuple[str, ...], terminology: Terminology
+) -> tuple[Medicine, UnknownDrug | None]:
+    """The medicine by the first code that is known, else by its words; and the code that may be a gap."""
+    for system, code, _ in codes:
+        coded = terminology.find(system, code)
+        if coded and coded[0].concept.kind == "drug":
+            return _by_code(coded, words, terminology), None
+    found = _by_words(words, terminology) if words else NO_MEDICINE
+    return found, _gap(codes, words, found, terminology)
+
+
+def _gap(
+    codes: tuple[_Code, ...], words: tuple[str, ...], found: Medicine, terminology: Terminology
+) -> UnknownDrug | None:
+    """The code that may be a gap of the value sets; one whose words name another drug is none."""
+    given = [(system, code) for system, code, is_code in codes if is_code]
+    if not given or (words and not found.ingredients):
+        return None
+    # Of several, the one of a system that the value sets have says most; a local code is no gap of theirs.
+    system, code = next((each for each in given if terminology.knows_system(each[0])), given[0])
+    return UnknownDrug("" if system == "None" else system, code, found.ingredients)
+
+
+def _by_code(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Terminology) -> Medicine:
+    """A medicine by its code."""
     ingredients = _ingredients((each.concept.name for each in coded if each.concept.kind == "drug"), terminology)
     named = " | ".join((coded[0].display, *words))
     if ingredients == ("cyanocobalamin",) and not _CYANOCOBALAMIN.search(named):
@@ -194,7 +198,6 @@ def _form_named(words: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-@lru_cache(maxsize=TEXTS)
 def _by_words(words: tuple[str, ...], terminology: Terminology) -> Medicine:
     """A medicine by its words; none that we know when they name nothing."""
     named = " | ".join(words)
@@ -263,7 +266,7 @@ def _item_ingredients(
             found = terminology.find(str(coding.get("system")), str(coding.get("code")))
             names += [each.concept.name for each in found if each.concept.kind == "drug"]
     if not names:
-        names += terminology.drugs_in_text(" | ".join(_words(concept, {})))
+        names += terminology.drugs_in_text(" | ".join(_said(concept, {})[1]))
     wanted = tuple(each for each in _ingredients(names, terminology) if each in medicine.ingredients)
     if wanted or items > 1 or names:
         return wanted

@@ -31,7 +31,10 @@ def permitted(address: str, base_urls: Iterable[str]) -> str | None:
 
 def next_page(link: str, page: str) -> str | None:
     """The address of the next page that a page links to; None unless it stands on the same origin."""
-    address = urljoin(page, link)
+    try:
+        address = urljoin(page, link)
+    except ValueError:
+        return None
     origin, _ = _split(address, with_query=True)
     if origin is None or origin != _split(page, with_query=True)[0] or not address.isascii():
         return None

@@ -45,20 +45,21 @@ def read_timing(timing: Any, text: str, terminology: Terminology, zone: ZoneInfo
     bounds = first(structure, "boundsPeriod", "bounds")
     bounds = bounds if isinstance(bounds, dict) else {}
     repeat, once, as_needed = _repeat(structure), False, False
+    code = timing.get("code")
     if repeat is None:
-        repeat, once, as_needed = _coded(timing.get("code"), terminology)
+        repeat, once, as_needed = _coded(code, terminology)
     count = _whole(first(structure, "countMax", "count"))
     events = timing.get("event")
-    said = words(_all_words(timing.get("code"), text))
+    said = words(text if code is None else _all_words(code, text))
     if repeat is None and not events:
         repeat, once, as_needed = said.repeat, once or said.once, as_needed or said.as_needed
     return Timing(
         repeat=repeat,
-        starts=day(bounds.get("start"), zone),
-        ends=day(bounds.get("end"), zone),
+        starts=day(bounds.get("start"), zone) if bounds else None,
+        ends=day(bounds.get("end"), zone) if bounds else None,
         lasts=_length(first(structure, "boundsDuration", "boundsQuantity", "boundsRange")) or said.lasts,
         count=1 if once else count or said.count,
-        events=tuple(found for each in _list(events) if (found := day(each, zone))),
+        events=tuple(found for each in _list(events) if (found := day(each, zone))) if events else (),
         as_needed=as_needed,
         unread=repeat is None and not once and not events and (said.names_time or _says_when(timing, as_needed)),
     )
@@ -74,8 +75,10 @@ def _repeat(structure: dict[str, Any]) -> Repeat | None:
     """`frequency` in `period` `periodUnit`, or the named days of a week."""
     unit = first(structure, "periodUnit", "periodUnits")
     low = number(structure.get("period"))
-    days = len(_list(structure.get("dayOfWeek")))
-    moments = len(_list(structure.get("when"))) or len(_list(structure.get("timeOfDay")))
+    days = len(_list(structure["dayOfWeek"])) if "dayOfWeek" in structure else 0
+    moments = 0
+    if "when" in structure or "timeOfDay" in structure:
+        moments = len(_list(structure.get("when"))) or len(_list(structure.get("timeOfDay")))
     if days and (low is None or (low > 0 and unit in ("d", "wk"))):
         # "On Monday, Wednesday and Friday", whether or not it also says once a day or every week.
         daily = number(structure.get("frequency")) if low == 1 and unit == "d" else None

@@ -28,17 +28,17 @@ from service.replay.patient import KINDS
 
 _NDJSON = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 _JSON = (".json", ".json.gz")
-_LONGEST_LINE = 64 * 1024 * 1024
+_LONGEST_LINE = 16 * 1024 * 1024
 _BYTES_IN_A_PART = 16_000_000
 _GZIP_HOLDS = 8  # times its own size, for the number of parts
 # More parts would be more files than are written at a time.
 _FEWEST_PARTS, _MOST_PARTS = 4, 96
 _ROWS_BEFORE_WRITING = 65_536
 MEDICATIONS, _NOT_NEEDED = -1, -2
-_DATED_BY = ("authoredOn", "dateWritten", "period.start", "effectiveDateTime")
+DATED_BY = ("authoredOn", "dateWritten", "period.start", "effectiveDateTime")
 _PATHS = (
     "resourceType", "id", "subject.reference", "patient.reference", "medicationReference.reference",
-    "medication.reference.reference", "code.coding[0].system", *_DATED_BY,
+    "medication.reference.reference", "code.coding[0].system", *DATED_BY,
 )  # fmt: skip
 Row = dict[str, Any]
 
@@ -98,6 +98,11 @@ def find(folder: Path) -> Found:
     return Found(ndjson, bundles)
 
 
+def kind_of(path: Path) -> str:
+    """The type that a file is named for: `Observation.ndjson`, `Observation-3.ndjson.gz`, `Observation.000.ndjson`."""
+    return re.split(r"[.-]", path.name)[0]
+
+
 def fingerprint(found: Found) -> list[list[Any]]:
     """What tells one export from another: names, sizes and times of its files."""
     return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in found.all]
@@ -120,7 +125,7 @@ def group(found: Found, work: Path, library: Library, today: date, memory_mb: in
                 "(FORMAT parquet, COMPRESSION lz4, PARTITION_BY (part))"
             )
         for file in _unreadable_files(duck, work):
-            problems += _unreadable_lines(Path(file))
+            problems += unreadable_lines(Path(file))
         grouped = _summary(duck, work, files, today, tuple(problems))
     if found.bundles:
         files[0].unlink()
@@ -235,7 +240,8 @@ def _lines(files: Sequence[Path]) -> str:
     names = ", ".join(f"'{_quoted(path)}'" for path in files)
     return (
         f"read_csv([{names}], columns={{'line': 'VARCHAR'}}, delim='\x01', quote='', escape='', header=false, "
-        f"auto_detect=false, strict_mode=false, max_line_size={_LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
+        f"auto_detect=false, strict_mode=false, max_line_size={_LONGEST_LINE}, "
+        f"buffer_size={2 * _LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
         "filename=true)"
     )
 
@@ -246,7 +252,7 @@ def _grouped(lines: str, parts: int, labs: str) -> str:
     at = {path: f"f[{number}]" for number, path in enumerate(_PATHS, 1)}
     actors = "json_extract_string(line, '$.participant[*].actor.reference')"
     kinds = ", ".join(f"'{kind}'" for kind in sorted(KINDS | {"Medication"}))
-    days = ", ".join(at[path] for path in _DATED_BY)
+    days = ", ".join(at[path] for path in DATED_BY)
     # A filter would make DuckDB decode each line once more for each condition: what is not needed goes to a part of its
     # own, without its line.
     return f"""
@@ -294,7 +300,7 @@ def _summary(
 ) -> Grouped:
     parts = sorted(int(path.name.partition("=")[2]) for path in (work / "parts").glob("part=*"))
     # An empty file of a type says: asked for, and none found.
-    kinds = {path.name.partition(".")[0].partition("-")[0] for path in files}
+    kinds = {kind_of(path) for path in files}
     patients = resources = without = 0
     newest = None
     if parts:
@@ -332,13 +338,14 @@ def _unreadable_files(duck: duckdb.DuckDBPyConnection, work: Path) -> list[str]:
     return sorted(found)
 
 
-def _unreadable_lines(path: Path) -> Iterator[Problem]:
+def unreadable_lines(path: Path) -> Iterator[Problem]:
+    """The lines of a file that are no JSON."""
     with _opened(path) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             if len(line) > _LONGEST_LINE:
-                yield Problem(str(path), number, "a line of more than 64 MB")
+                yield Problem(str(path), number, "a line of more than 16 MB")
                 continue
             try:
                 orjson.loads(line)

@@ -32,6 +32,10 @@ _SILENT_FOR_EVER = frozenset({
 })  # fmt: skip
 _CODE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 _LONGEST_CODE = 40
+_OF_B12 = frozenset({
+    "b12_total_serum", "holotranscobalamin", "mma_serum", "homocysteine", "intrinsic_factor_antibody",
+    "parietal_cell_antibody",
+})  # fmt: skip
 
 
 class Entry(NamedTuple):
@@ -63,7 +67,7 @@ class History:
     resources: int = 0
     undated: int = 0
     unreadable: int = 0
-    unrecognised: Counter[str] = field(default_factory=Counter)
+    codes: list[Row] = field(default_factory=list)
 
 
 class Replayer:
@@ -106,7 +110,7 @@ class Replayer:
             "orders": hooks[Hook.ORDER_SIGN],
             "undated": history.undated,
             "unreadable": history.unreadable,
-            "codes": [{"code": code, "times": times} for code, times in sorted(history.unrecognised.items())],
+            "codes": history.codes,
             "asked": [{"topic": topic, "calls": times} for topic, times in sorted(asked.items())],
         }
         if self._plan.identifiers:
@@ -131,7 +135,10 @@ class Replayer:
             if (kind in ORDERS or kind in SERVICES) and (at := ordered(resource, zone)):
                 history.orders.append((at, resource))
             self._read(source, resource, reading.facts, history)
-        history.unrecognised.update(_shown(f"{drug.system}|{drug.code}") for drug in reading.unknown)
+        history.codes = [
+            {"code": _shown(drug.system, drug.code), "read_as": ", ".join(self._title(each) for each in drug.read_as)}
+            for drug in sorted(reading.unknown)
+        ]
         history.entries.sort(key=itemgetter(0, 3))
         history.moments = [entry.known for entry in history.entries]
         history.visits.sort()
@@ -286,13 +293,14 @@ class Replayer:
         for raised in evaluation.raised:
             spoke.add(raised.rule.topic)
             self.sample.offer(raised.rule.topic, HIT, pseudonym, lambda raised=raised: hit(raised))  # type: ignore[misc]
-        something = record.drafts or record.courses or record.doses or record.problems or record.labs
+        if not _is_near(record):
+            return
         for topic in evaluation.evaluated:
             if topic in spoke:
                 continue
             if why := evaluation.excluded.get(topic):
                 self.sample.offer(topic, EXCLUDED, pseudonym, lambda why=why: {**place, "why": "; ".join(why)})  # type: ignore[misc]
-            elif something:
+            else:
                 self.sample.offer(topic, SILENT, pseudonym, lambda: {**place, "why": "checked, nothing found"})
 
     def _named(self, order: Order) -> str | None:
@@ -348,8 +356,19 @@ def _months(since: date, until: date) -> Iterator[datetime]:
         year, month = year + month // 12, month % 12 + 1
 
 
-def _shown(code: str) -> str:
+def _is_near(record: PatientRecord) -> bool:
+    """Whether there is anything in which a rule could have been wrong: a chart without any is no near miss."""
+    return bool(
+        record.drafts
+        or record.courses
+        or record.doses
+        or record.problems
+        or record.procedures
+        or any(lab.concept in _OF_B12 for lab in record.labs)
+    )
+
+
+def _shown(system: str, code: str) -> str:
     """`system|code`, unless the code is no code but words, which may say anything."""
-    system, _, own = code.rpartition("|")
-    is_code = 0 < len(own) <= _LONGEST_CODE and set(own) <= _CODE and any(each.isdigit() for each in own)
-    return f"{system}|{own}" if is_code else f"{system}|(words instead of a code)"
+    is_code = 0 < len(code) <= _LONGEST_CODE and set(code) <= _CODE and any(each.isdigit() for each in code)
+    return f"{system}|{code}" if is_code else f"{system}|(words instead of a code)"

@@ -13,6 +13,7 @@ from cards.record import Source
 from cards.rule import Hook, Profile
 
 REPLAYED = (Hook.PATIENT_VIEW, Hook.ORDER_SIGN)
+MONTHS = 24
 _KEY_BYTES = 32
 _PSEUDONYM_BYTES = 8
 

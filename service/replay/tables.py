@@ -30,7 +30,7 @@ _COLUMNS = {
     "orders": "BIGINT",
     "undated": "BIGINT",
     "unreadable": "BIGINT",
-    "codes": "STRUCT(code VARCHAR, times BIGINT)[]",
+    "codes": "STRUCT(code VARCHAR, read_as VARCHAR)[]",
     "asked": "STRUCT(topic VARCHAR, calls BIGINT)[]",
     "topic": "VARCHAR",
     "outcome": "VARCHAR",
@@ -58,9 +58,9 @@ _TABLES = {
           gaps AS (SELECT topic, count(*) AS calls FROM gaps GROUP BY ALL),
           merged AS (SELECT topic, count(*) AS calls FROM (SELECT unnest(merged) AS topic FROM calls) GROUP BY ALL),
           said AS (SELECT topic, count(*) AS cards, count(DISTINCT patient) AS patients FROM cards GROUP BY ALL)
-        SELECT rule.place, rule.topic, rule.title, coalesce(asked.calls, 0) AS asked, coalesce(said.cards, 0) AS cards,
-          coalesce(said.patients, 0) AS patients, coalesce(merged.calls, 0) AS said_by_another_rule,
-          coalesce(gaps.calls, 0) AS not_evaluated
+        SELECT rule.place, rule.topic, rule.title, coalesce(asked.calls, 0)::BIGINT AS asked,
+          coalesce(said.cards, 0) AS cards, coalesce(said.patients, 0) AS patients,
+          coalesce(merged.calls, 0) AS said_by_another_rule, coalesce(gaps.calls, 0) AS not_evaluated
         FROM rule LEFT JOIN asked USING (topic) LEFT JOIN said USING (topic) LEFT JOIN gaps USING (topic)
           LEFT JOIN merged USING (topic)
         ORDER BY rule.place""",
@@ -89,7 +89,8 @@ _TABLES = {
         FROM spoken one JOIN spoken other USING (patient) GROUP BY ALL ORDER BY topic, other_topic""",
     "patients": """
         SELECT patient, any_value(patients.id) AS patient_id, count(*) AS cards, count(DISTINCT cards.topic) AS rules,
-          count(*) FILTER (cards.level = 'critical') AS critical, any_value(views) AS chart_views, any_value(orders) AS orders
+          count(*) FILTER (cards.level = 'critical') AS critical, any_value(views) AS chart_views,
+          any_value(orders) AS orders
         FROM cards JOIN patients USING (patient) GROUP BY patient ORDER BY cards DESC, rules DESC, patient""",
     "not_evaluated": """
         SELECT topic, data, reason, count(*) AS calls, count(DISTINCT patient) AS patients
@@ -99,9 +100,9 @@ _TABLES = {
         FROM (SELECT patient, unnest(excluded, recursive := true) FROM calls) GROUP BY ALL
         ORDER BY topic, calls DESC, why""",
     "unrecognised_codes": """
-        SELECT code, sum(times)::BIGINT AS resources, count(*) AS patients
-        FROM (SELECT unnest(codes, recursive := true) FROM patients) GROUP BY ALL
-        ORDER BY resources DESC, code""",
+        SELECT code, read_as, count(DISTINCT patient) AS patients
+        FROM (SELECT patient, unnest(codes, recursive := true) FROM patients) GROUP BY ALL
+        ORDER BY patients DESC, code, read_as""",
     "cards": "SELECT * FROM cards ORDER BY patient, day, hook, topic, variant, level, ordered",
 }  # fmt: skip
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from cards.library import Library
-from cards.record import Source
 from cards.rule import Level
-from cards.wording import SOURCE_NAMES
-from service.respond import Examination, Service
+from service.explain import DataSeen, Explanation, RuleExplained, Verdict
+from service.in_words import Fact
 from service.web.markdown import to_html
 
 _LEVELS = {each.value for each in Level}
-_GROUPS = ("critical", "warning", "info", "open", "silent", "unasked")
+_UNASKED = "unasked"
+_SIGNS = ("critical", "warning", "info", "open", "silent", _UNASKED)
+_SIGN_OF = {Verdict.NOT_EVALUATED: "open", Verdict.NOT_ABOUT_THESE: _UNASKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,29 @@ class ShownCard:
 
 
 class RuleSaid(NamedTuple):
-    """What one rule said: `sign` is a level, `open`, `silent`, or `unasked`; `word` the same in a word or two."""
+    """What one rule said: `sign` is a level, `open` or `silent`; `word` the same in a word or two, `why` in full."""
 
     topic: str
     title: str
     sign: str
     word: str
-    why: str
+    why: tuple[str, ...]
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the rules said to one request; `others` are those that are not about its drafts.
+
+    `judgements`: what the shared definitions make of the record. `read`: what was read of it, and from which data.
+    """
+
+    rules: tuple[RuleSaid, ...]
+    others: tuple[RuleSaid, ...]
+    judgements: tuple[Fact, ...]
+    read: tuple[Fact, ...]
+    data: tuple[Fact, ...]
+    no_cards_because: str | None
 
 
 def cards(answer: Mapping[str, Any]) -> list[ShownCard]:
@@ -90,35 +106,35 @@ def announcement(shown_cards: list[ShownCard]) -> str:
     return f"{len(shown_cards)} card{'s' if len(shown_cards) > 1 else ''}: {named}."
 
 
-def rules_said(service: Service, found: Examination, library: Library) -> list[RuleSaid]:
-    """What each rule of the service said, the loudest first."""
-    said = list(_each_said(service, found, library))
-    return sorted(said, key=lambda each: _GROUPS.index(each.sign))
+def said(told: Explanation) -> Said:
+    """What each rule of the hook said, the loudest first."""
+    rules = sorted(map(_rule_said, told.rules), key=lambda each: _SIGNS.index(each.sign))
+    return Said(
+        rules=tuple(each for each in rules if each.sign != _UNASKED),
+        others=tuple(each for each in rules if each.sign == _UNASKED),
+        judgements=told.judgements,
+        read=told.facts,
+        data=tuple(_data_said(each) for each in told.data),
+        no_cards_because=told.no_cards_because,
+    )
 
 
-def _each_said(service: Service, found: Examination, library: Library) -> Iterator[RuleSaid]:
-    evaluation = found.evaluation
-    raised = {each.rule.topic: each for each in evaluation.raised}
-    lacking = {each.rule.topic: each for each in evaluation.not_evaluated}
-    asked = {rule.topic for rule in found.rules}
-    for rule in service.rules:
-        topic, title = rule.topic, library.folders[rule.topic].definition.title
-        if topic in raised:
-            alert = raised[topic]
-            level = alert.level.value
-            yield RuleSaid(topic, title, level, level, alert.alert.variant.replace("_", " "))
-        elif topic in evaluation.merged:
-            speaker = library.folders[evaluation.merged[topic]].definition.title
-            yield RuleSaid(topic, title, "silent", "merged", f"“{speaker}” speaks of the same problem")
-        elif topic in lacking:
-            gap = lacking[topic]
-            data = ", ".join(SOURCE_NAMES[Source(each)] if each in set(Source) else "the draft" for each in gap.data)
-            yield RuleSaid(topic, title, "open", "not evaluated", f"{data}: {gap.reason.replace('-', ' ')}")
-        elif topic not in asked:
-            yield RuleSaid(topic, title, "unasked", "not asked", "not about these drafts")
-        else:
-            why = "; ".join(evaluation.excluded.get(topic, ())) or "checked, nothing found"
-            yield RuleSaid(topic, title, "silent", "silent", why)
+def _rule_said(rule: RuleExplained) -> RuleSaid:
+    sign = _SIGN_OF.get(rule.verdict, "silent")
+    word = rule.verdict.value
+    if rule.verdict is Verdict.SPEAKS:
+        sign = word = rule.level or Level.INFO.value
+    several = len(rule.findings) > 1
+    why = [f"Draft {found.draft}: {found.why}" if several and found.draft else found.why for found in rule.findings]
+    if rule.merged_into:
+        why.append(f"spoken of by {rule.merged_into}")
+    facts = tuple(dict.fromkeys(fact for found in rule.findings for fact in found.facts))
+    return RuleSaid(rule.topic, rule.title, sign, word, tuple(dict.fromkeys(why)), facts)
+
+
+def _data_said(data: DataSeen) -> Fact:
+    resources = f", {data.resources} resources" if data.resources != 1 else ", 1 resource"
+    return Fact(data.key, f"{data.state}{resources if data.resources else ''}")
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:

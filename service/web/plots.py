@@ -7,8 +7,8 @@ Text keeps its size: positions are percentages of the width, nothing is scaled. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from importlib.resources import files
-from itertools import count
 from math import ceil, floor, log10
 from typing import Literal, NamedTuple
 
@@ -19,9 +19,8 @@ Tone = Literal["info", "warning", "critical", "neutral"]
 _ROW = 40  # pixels of a bar with its label above it
 _BAR = 13
 _BARS_END_AT = 84.0  # per cent of the width; the rest is for the value
-_PANEL_TOP, _PANEL_HEIGHT, _PANEL_FOOT = 24, 84, 20
+_PANEL_TOP, _PANEL_HEIGHT, _PANEL_FOOT = 8, 84, 20
 _SHARES = 8
-_ids = count(1)
 
 
 class Part(NamedTuple):
@@ -121,7 +120,8 @@ def heat_table(
 
 
 def _svg(title: str, description: str, height: float, inner: Markup) -> Markup:
-    own = f"plot-{next(_ids)}"
+    # Named by what it holds: the same page has the same ids whenever it is made.
+    own = f"plot-{blake2b(f'{title} {description} {inner}'.encode(), digest_size=6).hexdigest()}"
     return Markup(
         '<svg class="plot" role="img" width="100%" height="{height}" aria-labelledby="{own}-title {own}-text">'
         '<title id="{own}-title">{title}</title><desc id="{own}-text">{description}</desc>{inner}</svg>'
@@ -130,7 +130,7 @@ def _svg(title: str, description: str, height: float, inner: Markup) -> Markup:
 
 def _bar(row: Bar, top: int, longest: float) -> Markup:
     at = 0.0
-    note = Markup('<tspan class="plot-small" dx="8">{}</tspan>').format(row.note) if row.note else ""
+    note = Markup('<tspan class="plot-small plot-note" dx="8">{}</tspan>').format(row.note) if row.note else ""
     drawn = [
         Markup('<text x="0" y="{}">{}{}</text>').format(top + 14, row.label, note),
         Markup('<rect class="plot-track" x="0" y="{}" width="{}%" height="{}" rx="2"></rect>').format(
@@ -164,7 +164,7 @@ def _bar(row: Bar, top: int, longest: float) -> Markup:
 def _panel(steps: Sequence[str], plot: Panel, unit: str, highest: float) -> Markup:
     top = _round_up(highest)
     foot = _PANEL_TOP + _PANEL_HEIGHT
-    drawn = [Markup('<text class="plot-value" x="0" y="14">{}</text>').format(plot.title)]
+    drawn = []
     for value in (0.0, top / 2, top):
         y = foot - value / top * _PANEL_HEIGHT
         drawn.append(
@@ -185,7 +185,9 @@ def _panel(steps: Sequence[str], plot: Panel, unit: str, highest: float) -> Mark
         drawn.append(
             Markup('<text class="plot-small" x="88%" text-anchor="end" y="{}">{}</text>').format(foot + 15, steps[-1])
         )
-    return _svg(plot.title, _told(steps, plot, unit), foot + _PANEL_FOOT, Markup().join(drawn))
+    drawing = _svg(plot.title, _told(steps, plot, unit), foot + _PANEL_FOOT, Markup().join(drawn))
+    # The title is text of the page, so that a long one wraps; the picture has it too, for those who only hear it.
+    return Markup('<div><p class="plot-title" aria-hidden="true">{}</p>{}</div>').format(plot.title, drawing)
 
 
 def _run(line: Line, top: float) -> Markup:

@@ -199,7 +199,7 @@ def test_after_gastrectomy_nerves_ask_for_loading_in_one_card() -> None:
     assert spoken(operated) == [("b12-prophylaxis", Level.WARNING)]
     [card] = texts(operated)
     assert [each.label for each in card.suggestions if each.recommended] == [
-        "Load first, then for life: Hydroxocobalamin 1 mg IM on alternate days until no further improvement; "
+        "Load: Hydroxocobalamin 1 mg IM on alternate days until no further improvement; "
         "review at 3 weeks; Hydroxocobalamin 1 mg IM every 2 months"
     ]
 

@@ -68,3 +68,9 @@ def test_a_patient_cannot_prove_what_the_rule_does_not_carry() -> None:
     [fault] = faults(proving("buttock-injection-site", "F18", "no card"))
 
     assert "is no statement that this rule carries" in fault
+
+
+def test_the_changelog_tells_clinicians_of_every_rule() -> None:
+    clinical = (README.parents[1] / "CHANGELOG.md").read_text(encoding="utf-8").partition("### Service")[0]
+
+    assert [topic for topic in load().folders if f"- `{topic}`:" not in clinical] == []

@@ -104,10 +104,10 @@ def authorization(**changes: object) -> Json:
     return _changed(members, changes)
 
 
-def issue(answer: httpx.Response) -> Json:
-    """The one issue of a refusal, which is checked to be an OperationOutcome."""
+def issue(answer: httpx.Response, origin: str | None = "*") -> Json:
+    """The one issue of a refusal, which is checked to be an OperationOutcome that pages of `origin` may read."""
     assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers.get("access-control-allow-origin") == origin
     body = answer.json()
     assert body["resourceType"] == "OperationOutcome"
     [only] = body["issue"]

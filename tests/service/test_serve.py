@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
+from service.settings import ENV_PREFIX
+from tests.ehr_identity import PUBLIC_URL, Signer, client_toml
 from tests.service.calls import SIGN, VIEW, order_sign
+from tests.service.test_client_auth import BUTTOCK
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address of a server on a free port, and its process, which is ended afterwards if it still runs."""
-    command = [sys.executable, "-m", "service", "serve", "--open", "--port", "0", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+def served(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of a server on a free port, and its process, which is ended afterwards if it still runs.
+
+    It is open unless variables are given.
+    """
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", *arguments]
+    if environment is None:
+        command.append("--open")
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    with (
+        tempfile.TemporaryDirectory() as data,
+        subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**variables, "B12_CDS_DATA_DIR": data, **(environment or {})},
+        ) as process,
+    ):
         assert process.stderr is not None
         try:
             first = process.stderr.readline()
@@ -75,3 +98,76 @@ def test_a_body_over_the_limit_is_refused_and_the_connection_goes_on() -> None:
 
     assert announced.status_code == in_pieces.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
     assert afterwards.status_code == httpx.codes.BAD_REQUEST
+
+
+# --- with clients ------------------------------------------------------------------------------------------------
+
+EHR = Signer()
+SWITCHED_OFF = '[clients.general.rules]\nbuttock-injection-site = "off"'
+
+
+def wait_for(process: subprocess.Popen[str], said: str, times: int) -> None:
+    """Reads what the server says until it has said something so many times."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        assert "died" not in line, "a worker was replaced, which would have read the file anyway"
+        times -= said in line
+        if times == 0:
+            return
+    pytest.fail(f"the server ended without saying {said!r}")
+
+
+def spoken(ehr: httpx.Client) -> set[bool]:
+    """Whether the rule about the buttock speaks, asked over a dozen connections: they reach every worker."""
+    found = set()
+    for _ in range(12):
+        headers = {"connection": "close", **EHR.headers(SIGN, at=datetime.now(UTC))}
+        answer = ehr.post(SIGN, json=BUTTOCK, headers=headers)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        topics = {card["source"]["topic"]["code"] for card in answer.json()["cards"]}
+        found.add("buttock-injection-site" in topics)
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_rule_is_switched_off_in_every_worker_without_a_restart(workers: int, tmp_path: Path) -> None:
+    file = tmp_path / "clients.toml"
+    file.write_text(client_toml(EHR))
+    environment = {"B12_CDS_CLIENTS": str(file), "B12_CDS_PUBLIC_URL": PUBLIC_URL}
+
+    with served("--workers", str(workers), environment=environment) as (address, process), connected(address) as ehr:
+        if workers > 1:
+            # The parent names its address before its workers have begun.
+            wait_for(process, "Application startup complete", workers)
+        before = spoken(ehr)
+        file.write_text(client_toml(EHR, tables=SWITCHED_OFF))
+        process.send_signal(signal.SIGHUP)
+        wait_for(process, "clients read again: general", workers)
+        off = spoken(ehr)
+        file.write_text("[clients.general]\nissuer = ")
+        process.send_signal(signal.SIGHUP)
+        wait_for(process, "the clients stay as they were", workers)
+        broken = spoken(ehr)
+        file.write_text(client_toml(EHR))
+        process.send_signal(signal.SIGHUP)
+        wait_for(process, "clients read again: general", workers)
+        on = spoken(ehr)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+
+    assert (before, off, broken, on) == ({True}, {False}, {False}, {True})
+    assert "Traceback" not in said
+
+
+def test_a_server_with_clients_asks_every_caller_for_a_token_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "clients.toml"
+    file.write_text(client_toml(EHR))
+    environment = {"B12_CDS_CLIENTS": str(file), "B12_CDS_PUBLIC_URL": PUBLIC_URL}
+
+    with served(environment=environment) as (address, _), connected(address) as ehr:
+        unsigned = ehr.post(SIGN, json=order_sign())
+        headers = EHR.headers(SIGN, at=datetime.now(UTC))
+        signed = [ehr.post(SIGN, json=order_sign(), headers=headers).status_code for _ in range(2)]
+
+    assert unsigned.status_code == 401
+    assert signed == [200, 401]

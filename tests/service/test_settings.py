@@ -5,18 +5,33 @@ from __future__ import annotations
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from service.settings import Settings, WrongSetting, from_environment
 
-NAMES = ["PROFILE", "TIME_ZONE", "MAX_BODY_BYTES", "PUBLIC_URL", "THRESHOLDS", "HOOKS_VERSION"]
+NAMES = [
+    "PROFILE",
+    "TIME_ZONE",
+    "MAX_BODY_BYTES",
+    "PUBLIC_URL",
+    "THRESHOLDS",
+    "HOOKS_VERSION",
+    "HOST",
+    "CLIENTS",
+    "OPEN",
+    "ALLOW_OPEN",
+    "OPEN_FHIR_SERVERS",
+]
+STORE = ["DATA_DIR", "DATABASE_URL", "MIGRATE", "KEEP_DAYS", "COMMENT_CHARACTERS"]
+MEMORY = ["OVERRIDE_QUIET_DAYS", "PSEUDONYM_KEY"]
 
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing about the service."""
-    for name in NAMES:
+    for name in (*NAMES, *STORE, *MEMORY):
         monkeypatch.delenv(f"B12_CDS_{name}", raising=False)
 
 
@@ -29,6 +44,8 @@ def test_with_nothing_set_the_service_speaks_british() -> None:
     assert settings.public_url is None
     assert settings.thresholds == {}
     assert settings.hooks_version == "2.0.1"
+    assert (settings.host, settings.clients) == ("127.0.0.1", None)
+    assert (settings.open, settings.allow_open, settings.open_fhir_servers) == (False, False, ())
 
 
 def test_each_profile_has_a_time_zone_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +62,11 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://b12.example.org/cds/",
         '{"a": 0.1, "b": 7, "c": true}',
         "3.0.0",
+        "::1",
+        "/etc/b12/clients.toml",
+        "1",
+        "1",
+        "https://fhir.example.org/r4/, http://localhost:8080/fhir",
     ]
     for name, value in zip(NAMES, values, strict=True):
         monkeypatch.setenv(f"B12_CDS_{name}", value)
@@ -57,6 +79,9 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.public_url == "https://b12.example.org/cds"
     assert settings.thresholds == {"a": Decimal("0.1"), "b": Decimal(7), "c": Decimal(1)}
     assert settings.hooks_version == "3.0.0"
+    assert (settings.host, settings.clients) == ("::1", Path("/etc/b12/clients.toml"))
+    assert (settings.open, settings.allow_open) == (True, True)
+    assert settings.open_fhir_servers == ("https://fhir.example.org/r4", "http://localhost:8080/fhir")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,6 +110,16 @@ def test_an_empty_variable_sets_nothing(name: str, monkeypatch: pytest.MonkeyPat
         ("THRESHOLDS", '{"a":"high"}', "must be a JSON object of thresholds"),
         ("THRESHOLDS", '{"a":NaN}', "must be a JSON object of thresholds"),
         ("HOOKS_VERSION", "latest", "must be a version of CDS Hooks"),
+        ("OPEN", "perhaps", "must be 1 to ask callers for no authentication"),
+        ("ALLOW_OPEN", "perhaps", "must be 1 to allow that"),
+        ("OPEN_FHIR_SERVERS", "fhir.example.org", "must be http or https base URLs"),
+        ("OPEN_FHIR_SERVERS", "https://a.example,https://b.example?x=1", "must be http or https base URLs"),
+        ("DATABASE_URL", "mysql://b12:secret@db/b12", "must be the address of a PostgreSQL database"),
+        ("MIGRATE", "always", "must be start or never"),
+        ("KEEP_DAYS", "0", "must be a whole number of days"),
+        ("COMMENT_CHARACTERS", "-1", "must be a whole number from 0"),
+        ("OVERRIDE_QUIET_DAYS", "a month", "must be a whole number of days"),
+        ("PSEUDONYM_KEY", "too short to be one", "must be a secret of 32 characters"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
@@ -97,6 +132,15 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
 
     assert str(refused.value).startswith(f"B12_CDS_{name} {said}")
     assert value not in str(refused.value).split()
+
+
+def test_override_memory_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("B12_CDS_OVERRIDE_QUIET_DAYS", "30")
+    with pytest.raises(WrongSetting, match="B12_CDS_PSEUDONYM_KEY must be a secret"):
+        from_environment()
+
+    monkeypatch.setenv("B12_CDS_PSEUDONYM_KEY", "k" * 32)
+    assert from_environment().override_quiet_days == 30
 
 
 def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +175,7 @@ def test_a_wrong_argument_is_refused_by_its_name(arguments: list[str]) -> None:
 
 def test_a_threshold_that_no_rule_has_ends_the_start_with_a_message() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "service", "serve", "--port", "0"],
+        [sys.executable, "-m", "service", "serve", "--open", "--port", "0"],
         env={"B12_CDS_THRESHOLDS": '{"b12_deficiant_below": 145}'},
         capture_output=True,
         text=True,

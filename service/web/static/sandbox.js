@@ -120,7 +120,7 @@ async function feedback(card, outcome) {
   let word;
   try {
     const answer = await call(path, JSON.stringify({ feedback: [entry] }));
-    word = answer.status === 404 ? '404, this service takes no feedback' : String(answer.status);
+    word = [answer.status, answer.status === 200 ? '' : refusal(answer.json)].filter(Boolean).join(', ');
   } catch {
     word = 'the service cannot be reached';
   }
@@ -261,6 +261,12 @@ function guarded(promise) {
   part('note').textContent = '';
   promise.catch((fault) => { part('note').textContent = fault.message; });
 }
+
+// --- the chosen patient, in a list that may be long; the page itself stays where it is -----------------------------
+
+const list = document.querySelector('.choices');
+const chosen = list?.querySelector('[aria-current]');
+if (chosen && chosen.offsetTop > list.clientHeight) list.scrollTop = chosen.offsetTop - list.clientHeight / 2;
 
 // --- a shared link -------------------------------------------------------------------------------------------------
 

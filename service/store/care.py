@@ -1,0 +1,52 @@
+"""Migrations and purges, as the command line and the start of the service ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from alembic.util import CommandError
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.store import migrate as migrations
+from service.store.database import Use, checkpoint, engine, kind_of
+from service.store.rows import delete_some_older, milliseconds
+
+_T = TypeVar("_T")
+
+
+class StoreFailed(Exception):
+    """The database cannot be used; the message says what kind of fault it was."""
+
+
+def migrate(url: URL) -> bool:
+    """Brings the tables up to date; whether there was anything to do. Raises `StoreFailed`."""
+    return _reported(lambda: migrations.migrate(url))
+
+
+def purge(url: URL, before: datetime) -> int:
+    """Deletes cards, feedback and counts from before then; gives how many rows. Raises `StoreFailed`."""
+
+    def delete_all() -> int:
+        deleted = 0
+        changing = engine(url, Use.CHANGING)
+        while True:
+            # A transaction for each step: others write in between.
+            with changing.begin() as connection:
+                some = delete_some_older(connection, milliseconds(before))
+            if not some:
+                return deleted
+            deleted += some
+
+    deleted = _reported(delete_all)
+    checkpoint(url)
+    return deleted
+
+
+def _reported(work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except (SQLAlchemyError, CommandError, OSError) as fault:
+        raise StoreFailed(f"the store cannot be used: {kind_of(fault)}") from None
