@@ -8,18 +8,23 @@ WORKERS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-dev
+SPARK := .venv-spark
+SPARK_INSTALLED := $(SPARK)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench burden statements screenshots openapi format lock clean
+.PHONY: help serve test test-spark check bench burden statements screenshots openapi format lock clean
 
 help:  ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 serve: $(INSTALLED)  ## serve without authentication on HOST:PORT (127.0.0.1:8000) with WORKERS processes
 	$(BIN)/b12-cds serve --open --host $(HOST) --port $(PORT) --workers $(WORKERS)
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
+
+test-spark: $(SPARK_INSTALLED)  ## run the tests of the replay on Spark (needs Java 17)
+	$(SPARK)/bin/python -m pytest -o addopts=--quiet tests/spark
 
 check: $(INSTALLED)  ## lint, format, types, import contracts, freshness of what is generated
 	@failed=0; \
@@ -53,13 +58,21 @@ lock:  ## renew the lock files (needs uv)
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" --constraints requirements.lock --extra dev pyproject.toml --output-file requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" --constraints requirements-dev.lock --extra dev --extra spark pyproject.toml --output-file requirements-spark.lock
 
 clean:  ## remove what was set up
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SPARK) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SPARK_INSTALLED): requirements-spark.lock pyproject.toml
+	test -x $(SPARK)/bin/python || $(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -63,6 +63,7 @@ class Cover(NamedTuple):
     how: str
 
 
+@once_per_record
 def expected_plan(record: PatientRecord, limits: Limits, today: date) -> Plan:
     """How often injections are expected: by the active order, else the last one, else the profile's default."""
     neurological = history(record, anchor(record, limits, today), today) is not None
@@ -70,6 +71,7 @@ def expected_plan(record: PatientRecord, limits: Limits, today: date) -> Plan:
     return current_plan(record, today) or past_plan(record, default) or Plan(default, None)
 
 
+@once_per_record
 def cover(record: PatientRecord, limits: Limits, today: date, starts: date) -> Cover | None:
     """The cover that stands today, or that the drafts bring by the day a folate `starts`; None when there is none."""
     if not _names_b12(record):

@@ -127,6 +127,7 @@ def maintenance_orders(record: PatientRecord) -> tuple[Course, ...]:
     return tuple(course for course in record.courses if intervals(course, Phase.MAINTENANCE))
 
 
+@once_per_record
 def current_plan(record: PatientRecord, today: date) -> Plan | None:
     """The active or held maintenance order with the shortest interval, if there is one."""
     plans = [
@@ -253,6 +254,7 @@ def _ampoules(supply: Dispensed, interval: Period) -> int:
     return counted
 
 
+@once_per_record
 def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
     """Whether a loading course is still running: within its bounds, or open-ended and in use."""
     given = injections(record)

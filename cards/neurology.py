@@ -116,6 +116,7 @@ def history(record: PatientRecord, anchor: date, today: date) -> NeurologicalFin
     return _first(history_findings(record, anchor, today))
 
 
+@once_per_record
 def history_findings(record: PatientRecord, anchor: date, today: date) -> tuple[NeurologicalFinding, ...]:
     """Findings dated no earlier than 12 months before `anchor`; undated ones only when attributed to B12."""
     start = months_before(anchor, WINDOW_MONTHS)

@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cards.library import RuleError, load
+from cards.rule import Hook
 from cards.terminology import ValueSetError
 from service.bookkeeping import Bookkeeping
 from service.cds_hooks.outcome import operation_outcome
@@ -35,19 +36,22 @@ from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
 from service.endpoints.feedback import Feedback
+from service.endpoints.health import Check, Health
 from service.endpoints.hooks import Hooks
+from service.endpoints.observed import Observed
 from service.endpoints.pages import RULES, HumanPages, RuleEndpoints, static_files, to_the_rules
 from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.hangup import Hangup
-from service.operations import metrics
-from service.rehearsal import Rehearsals
+from service.operations import metrics, tracing
+from service.rehearsal import Rehearsals, has_sandbox
 from service.respond import Responder, Service, build
 from service.settings import Settings, WrongSetting, from_environment
 from service.store.configured import opened
 from service.store.ledger import Ledger, NoLedger
 from service.store.memory import Memory
+from service.store.store import Store
 from service.value_sets.site import library_of
 
 _log = logging.getLogger(__name__)
@@ -67,6 +71,7 @@ def create_app(
     ledger: Ledger | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     hangup: Hangup | None = None,
+    watched: Mapping[str, Check] | None = None,
 ) -> ASGIApp:
     """The service as an ASGI app.
 
@@ -74,7 +79,7 @@ def create_app(
     (default: the rules of the library). `replay` remembers tokens for all processes. `ledger` writes down what is shown
     and takes feedback, and runs while the app does (default: nothing is written down, feedback is refused). `now` is
     the clock; `today` says which day it is everywhere (default: by the clock, in the time zone of the client that
-    calls).
+    calls). `watched`: more parts that `/readyz` reports on, without which calls are still answered.
 
     Raises `cards.library.RuleError` for a malformed rule, `cards.terminology.ValueSetError` for a site's own products
     that cannot be used, `service.clients.file.WrongClients`.
@@ -91,7 +96,7 @@ def create_app(
     else:
         responder = responder or build(settings, fallback)
         door = OpenDoor(anyone(open_client(settings), responder))
-        if settings.sandbox:
+        if has_sandbox(settings):
             rehearsals = Rehearsals(settings, responder if isinstance(responder, Responder) else None)
     ledger = ledger or NoLedger()
     memory = Memory(settings.pseudonym_key.get_secret_value()) if settings.pseudonym_key else None
@@ -99,10 +104,18 @@ def create_app(
     hooks = Hooks(door, Bookkeeping(ledger, memory, now), settings.max_body_bytes, day, rehearsals)
     feedback = Feedback(door, ledger, settings.max_body_bytes, now, settings.comment_characters)
 
+    operator_token = settings.operator_token.get_secret_value() if settings.operator_token else None
+
+    async def rules_loaded() -> str | None:
+        return None if door.clientele.services else "no rules"
+
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(fallback.close)
+            if settings.otlp_endpoint:
+                # The last spans are sent from a thread of their own, which may wait for the collector.
+                stack.push_async_callback(asyncio.to_thread, tracing.export_to(settings.otlp_endpoint))
             stack.enter_context(_steady_memory())
             await stack.enter_async_context(ledger.running())
             if known:
@@ -117,12 +130,14 @@ def create_app(
             Route(_SERVICES, discovery),
             Route(f"{_SERVICES}/", discovery),
             *_pages(settings, lambda: day(settings.zone), rehearsals),
+            *Health({"rules": rules_loaded, **(known.checks if known else {})}, watched or {}, operator_token).routes,
         ],
         redirect_slashes=False,
         default=_Documented(lambda: door.clientele.services),
         lifespan=running,
     )
-    return Edge(_Addresses(hooks, router), lambda: door.clientele.origins)
+    edge = Edge(_Addresses(hooks, router), lambda: door.clientele.origins)
+    return Observed(edge, {f"{_SERVICES}/b12-{hook}": hook for hook in Hook})
 
 
 def from_settings_in_environment() -> ASGIApp:
@@ -132,13 +147,18 @@ def from_settings_in_environment() -> ASGIApp:
     """
     settings = from_environment()
     store = opened(settings)
+    watched = {"store": partial(_reachable, store)}
     if settings.open:
-        return create_app(settings, ledger=store)
+        return create_app(settings, ledger=store, watched=watched)
     if settings.clients is None:
         raise WrongSetting("B12_CDS_CLIENTS must be the path of clients.toml, or B12_CDS_OPEN must be 1")
     hangup = Hangup()
     clients = partial(read_clients, settings.clients, settings, load())
-    return create_app(settings, clients=clients, replay=store, ledger=store, hangup=hangup)
+    return create_app(settings, clients=clients, replay=store, ledger=store, hangup=hangup, watched=watched)
+
+
+async def _reachable(store: Store) -> str | None:
+    return None if await store.reachable() else "unreachable"
 
 
 class _Known:
@@ -178,6 +198,17 @@ class _Known:
         finally:
             await self._keys.close()
             await self._http.aclose()
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """What `/readyz` asks of the clients."""
+        return {"keys": self._have_keys}
+
+    async def _have_keys(self) -> str | None:
+        """Not ready while no client's token could be verified; the keys are then asked for again."""
+        trusts = self._clients.trusts
+        self._keys.fetch_ahead(trusts)
+        return None if any(self._keys.usable(trust) for trust in trusts) else "no client's keys are known"
 
     async def _read_again(self) -> None:
         try:

@@ -32,21 +32,23 @@ class Bookkeeping:
 
     async def enter(self, client: str, call: HookCall, answer: Answer) -> Answer:
         """The answer to send: without the cards that this client overrode on the same facts before."""
+        if answer.evaluation is None:
+            self._ledger.note(CallNoted(self._now(), client, call.hook))
+            return answer
         memories = self._memories(client, call, answer)
         quiet = await self._overridden(memories)
         kept = tuple(each for each, memory in zip(answer.spoken, memories, strict=True) if memory not in quiet)
         cards = [_shown(each, memory, quiet) for each, memory in zip(answer.spoken, memories, strict=True)]
         if answer.open_questions:
             cards.append(_open_questions(answer.open_questions))
-        evaluation = answer.evaluation
         self._ledger.note(
             CallNoted(
                 at=self._now(),
                 client=client,
                 hook=call.hook,
                 cards=tuple(cards),
-                evaluated=evaluation.evaluated if evaluation else (),
-                gaps=gaps(evaluation.not_evaluated) if evaluation else (),
+                evaluated=answer.evaluation.evaluated,
+                gaps=gaps(answer.evaluation.not_evaluated),
                 unrecognised_codes=answer.unrecognised_codes,
             )
         )

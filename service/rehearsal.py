@@ -14,12 +14,21 @@ from cards.library import RuleError
 from cards.rule import Profile
 from service.cds_hooks.as_if import AS_IF, AsIf
 from service.clients.client import open_client
+from service.clients.file import is_loopback
 from service.respond import Responder
 from service.settings import Settings
 from service.value_sets.site import library_of
 
 # Each holds every rule's compiled words, some megabytes; a visitor looks at one or two.
 _KEPT = 8
+
+
+def has_sandbox(settings: Settings) -> bool:
+    """Whether an open service has one, in which anyone may choose the day and the thresholds.
+
+    Where nobody else can call it has, unless that is switched off; elsewhere it has when that is switched on.
+    """
+    return is_loopback(settings.host) if settings.sandbox is None else settings.sandbox
 
 
 class WrongScene(Exception):

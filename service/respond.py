@@ -316,7 +316,7 @@ def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, S
 
 
 def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
-    return prefetch.received(call.prefetch, {source for rule in rules for source in rule.sources})
+    return prefetch.received(call.prefetch, frozenset[Source]().union(*(rule.sources for rule in rules)))
 
 
 def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wording) -> Service | None:

@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     public_url: WebAddress | None = Field(
         default=None, description="an http or https address without query, such as https://b12.example.org"
     )
-    sandbox: bool = Field(default=True, description="1 for the sandbox while the service is open, 0 for none")
+    sandbox: bool | None = Field(default=None, description="1 for the sandbox while the service is open, 0 for none")
     thresholds: Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_json)] = Field(
         default={},
         description='a JSON object of thresholds and their values, such as {"b12_deficient_below": 145}',

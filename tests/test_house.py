@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tomllib
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,10 @@ def test_a_rule_that_asks_for_the_profile_would_be_found(source: str) -> None:
 
 # --- README, Makefile, settings ----------------------------------------------------------------------------------
 
-DOCUMENTS = [ROOT / name for name in ("README.md", "cards/README.md", "tests/README.md", "service/DECISIONS.md")]
+DOCUMENTS = [
+    ROOT / name
+    for name in ("README.md", "cards/README.md", "docker/README.md", "tests/README.md", "service/DECISIONS.md")
+]
 
 
 def _targets() -> set[str]:
@@ -238,6 +242,15 @@ def test_every_file_that_a_document_points_to_exists(document: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_that_a_document_names_exists(document: Path) -> None:
+    named = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
+    tests = [path for path in _modules() if path.is_relative_to(ROOT / "tests")]
+    known = {name for path in tests for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))}
+
+    assert named - known == set()
+
+
 def test_the_readme_holds_no_placeholder() -> None:
     assert re.findall(r"@@\w+@@|\bTBD\b|\bLOREM\b", DOCUMENTS[0].read_text(encoding="utf-8"), re.IGNORECASE) == []
 
@@ -259,7 +272,7 @@ def test_the_readme_states_the_default_of_a_setting(name: str) -> None:
 
 # --- lock files --------------------------------------------------------------------------------------------------
 
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-spark.lock")
 PINNED = re.compile(r"([a-z0-9-]+)==([0-9][\w.]*)(?: ; [^\\]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n?")
 
 
@@ -286,12 +299,14 @@ def _dependencies(extra: str | None = None) -> set[str]:
 def test_the_lock_files_hold_every_dependency_of_the_project() -> None:
     assert _dependencies() - set(_pins("requirements.lock")) == set()
     assert (_dependencies() | _dependencies("dev")) - set(_pins("requirements-dev.lock")) == set()
+    assert _dependencies("spark") - {"b12-cds"} - set(_pins("requirements-spark.lock")) == set()
 
 
-def test_both_lock_files_pin_the_same_versions() -> None:
-    run, develop = (_pins(lock) for lock in LOCKS)
+@pytest.mark.parametrize(("narrow", "wide"), list(pairwise(LOCKS)))
+def test_all_lock_files_pin_the_same_versions(narrow: str, wide: str) -> None:
+    others = _pins(wide)
 
-    assert {name: version for name, version in run.items() if develop.get(name) != version} == {}
+    assert {name: version for name, version in _pins(narrow).items() if others.get(name) != version} == {}
 
 
 def test_what_only_tests_need_is_not_installed_to_serve() -> None:

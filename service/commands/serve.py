@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from uvicorn import Config, Server
-from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from cards.library import Library
@@ -20,7 +20,12 @@ from service.clients.file import is_loopback, read_clients
 from service.clients.trust import Clients
 from service.commands import storage
 from service.commands.storage import StoreFailed
+from service.operations import logs, metrics
+from service.rehearsal import has_sandbox
 from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
+
+# Calls that are being answered when the service is told to end; none takes longer than what it may fetch.
+SECONDS_TO_FINISH = 10
 
 _NOBODY = (
     "nobody may call yet. Set B12_CDS_CLIENTS to the path of a clients.toml (docker/clients.example.toml shows how to "
@@ -69,10 +74,12 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
         workers=workers,
         access_log=False,
         server_header=False,
-        log_config=_log_config(),
+        log_config=logs.configuration(),
+        timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
     if workers > 1:
-        _Supervisor(config, sockets=[config.bind_socket()]).run()
+        with _counted_together():
+            _Supervisor(config, sockets=[config.bind_socket()]).run()
         return
     server = Server(config)
     try:
@@ -89,6 +96,7 @@ def banner(settings: Settings, clients: Clients | None, port: int) -> Iterator[s
     yield (f"B12 CDS: profile {settings.profile}, time zone {settings.zone.key}, http://{address}:{port}/cds-services")
     if clients is None:
         yield "authentication: none, whoever reaches this address may call"
+        yield f"sandbox: http://{address}:{port}/" if has_sandbox(settings) else "sandbox: none"
     else:
         yield f"authentication: signed tokens for {settings.public_url}"
         yield f"clients: {', '.join(_described(trust.client) for trust in clients.trusts)}"
@@ -102,6 +110,17 @@ def _described(client: Client) -> str:
     return f"{client.name} ({client.profile}, {client.mode}{others})"
 
 
+@contextmanager
+def _counted_together() -> Iterator[None]:
+    """A folder for as long as the processes run, in which each of them counts."""
+    if metrics.FOLDER_VARIABLE in os.environ:
+        yield
+        return
+    with TemporaryDirectory(prefix="b12-cds-metrics-") as folder:
+        os.environ[metrics.FOLDER_VARIABLE] = folder
+        yield
+
+
 class _Supervisor(Multiprocess):
     """The parent of several server processes; at a hang-up each of them reads its files again and goes on."""
 
@@ -113,10 +132,3 @@ class _Supervisor(Multiprocess):
         for process in self.processes:
             if process.pid is not None and process.process.is_alive():
                 os.kill(process.pid, signal.SIGHUP)
-
-
-def _log_config() -> dict[str, Any]:
-    """The server's own log format, for our log lines too."""
-    config = copy.deepcopy(LOGGING_CONFIG)
-    config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
-    return config

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import orjson
 
-from cards.library import Library
-from cards.rule import Hook, Profile
-from cards.vignettes import ExpectedCard, Vignette, VignetteFile, all_files
+from cards.library import Library, load
+from cards.rule import Hook, Profile, Rule, evaluate, triggered
+from cards.vignettes import ExpectedCard, Vignette, VignetteFile, all_files, record
 from service.demo import ehr, ordinary
 
 ANSWERS = "answers.csv"
@@ -69,11 +70,15 @@ def write(
     return answers
 
 
+@cache
 def usable(profile: Profile) -> list[tuple[str, VignetteFile, Vignette]]:
     """The vignettes that an export can tell: what was signed or viewed, with all of the chart supplied.
 
-    An export cannot say that a query failed, nor that an order was being stopped, held or chosen.
+    An export cannot say that a query failed, nor that an order was being stopped, held or chosen. Left out, too, are
+    those of whose problem another rule speaks when all rules are asked.
     """
+    library = load()
+    rules = library.rules(profile)
     return [
         (topic, file, vignette)
         for topic, file in all_files().items()
@@ -84,15 +89,22 @@ def usable(profile: Profile) -> list[tuple[str, VignetteFile, Vignette]]:
         and not any(order.status or order.reported for order in vignette.orders)
         and not any(order.since is None for order in vignette.medicines)
         and (isinstance(vignette.expect, ExpectedCard) or vignette.expect == "no card")
+        and topic not in _merged(vignette, file.today, library, rules)
     ]
+
+
+def _merged(vignette: Vignette, today: date, library: Library, rules: Sequence[Rule]) -> Mapping[str, str]:
+    """The rules whose problem another rule speaks of."""
+    patient = record(vignette, today, library.terminology)
+    asked = triggered(rules, vignette.hook, patient.drafts)
+    return evaluate(asked, vignette.hook, patient, today).merged
 
 
 def _patients(
     count: int, library: Library, profile: Profile, prevalence: float, seed: int
 ) -> Iterator[tuple[Answer, list[Resource]]]:
     random = Random(seed)  # noqa: S311 - the same population on every run
-    vignettes = usable(profile)
-    random.shuffle(vignettes)
+    vignettes = random.sample(usable(profile), k=len(usable(profile)))
     used = 0
     newest = max(file.today for _, file, _ in vignettes)
     for number in range(1, count + 1):

@@ -27,7 +27,7 @@ from cards.record import (
 from cards.terminology import Concept, Terminology
 from service.fhir.codes import texts_of
 from service.fhir.dates import first, period_end_or_start, when
-from service.fhir.dosage import read_amount, read_instruction, read_instructions
+from service.fhir.dosage import read_amount, read_given, read_instructions
 from service.fhir.product import Products
 from service.fhir.setting import Setting
 
@@ -211,8 +211,9 @@ def administration(
     if status == "in-progress" and not _over(resource, day, setting):
         return None
     dosage = resource.get("dosage")
-    own = read_instruction(dosage, "", setting.terminology, setting.zone) if isinstance(dosage, dict) else Instruction()
-    return Dose(medicine, day, own.amount, own.route, own.site)
+    if not isinstance(dosage, dict):
+        return Dose(medicine, day)
+    return Dose(medicine, day, *read_given(dosage, setting.terminology))
 
 
 _GIVEN = COBALAMINS | {"hydroxocobalamin_antidote", "nitrous_oxide"}

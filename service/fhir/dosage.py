@@ -92,6 +92,16 @@ def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminolog
     )
 
 
+def read_given(dosage: dict[str, Any], terminology: Terminology) -> tuple[Amount | None, Route | None, Site | None]:
+    """How much of a dose was given, by which way and where."""
+    own = _text(dosage)
+    return (
+        _amount(dosage) or (_amount_in_words(own) if own else None),
+        read_route(dosage.get("route"), own, terminology),
+        read_site(first(dosage, "site", "siteCodeableConcept"), own.strip(), terminology),
+    )
+
+
 _WORDS = frozenset({"text", "patientInstruction", "additionalInstruction", "additionalInstructions"})
 
 

@@ -86,9 +86,9 @@ def _concept(code: Any, setting: Setting) -> str | None:
         if not isinstance(coding, dict):
             continue
         system = str(coding.get("system"))
-        coded = find(system, str(coding.get("code")))
-        if coded:
-            return coded[0].concept.name if coded[0].concept.kind == "lab" else None
+        if coded := find(system, str(coding.get("code"))):
+            concept = coded[0].concept
+            return concept.name if concept.kind == "lab" else None
         loinc = loinc or system == "http://loinc.org"
     if loinc:
         # LOINC says exactly what it is: not one of ours.

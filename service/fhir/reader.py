@@ -67,6 +67,9 @@ _SORTED_BY: dict[Source, tuple[str, ...]] = {
     Source.TESTS: ("authoredOn",),
     Source.CLAIMS: ("created",),
 }
+# Reading these counts the codes of drugs, so it must be known beforehand that they are this patient's. Of all others
+# that is asked only where there is something to know: most of a chart is no matter of any rule.
+_OF_DRUGS = frozenset({Source.MEDICATIONS, Source.DOSES, Source.STATEMENTS, Source.DISPENSES})
 _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
 Fact = Any
 
@@ -186,17 +189,21 @@ class Reading:
             return (_CANNOT_BE_READ,)
         if kind not in TYPES[source]:
             return ()
-        subject = resource.get("subject")
-        is_own = isinstance(subject, dict) and subject.get("reference") == self._own
-        if not is_own and not is_of(self._patient_id, resource):
+        if source in _OF_DRUGS and not self._is_own(resource):
             return ()
         try:
             found = self._readers[source](resource)
         except _FAULTS:
-            return (_CANNOT_BE_READ,)
-        if not found:
+            found = _CANNOT_BE_READ
+        if not found or (source not in _OF_DRUGS and not self._is_own(resource)):
             return ()
         return found if isinstance(found, list) else (found,)
+
+    def _is_own(self, resource: dict[str, Any]) -> bool:
+        subject = resource.get("subject")
+        if isinstance(subject, dict) and subject.get("reference") == self._own:
+            return True
+        return is_of(self._patient_id, resource)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.

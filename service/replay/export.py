@@ -28,7 +28,7 @@ from service.replay.patient import KINDS
 
 _NDJSON = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 _JSON = (".json", ".json.gz")
-_LONGEST_LINE = 64 * 1024 * 1024
+_LONGEST_LINE = 16 * 1024 * 1024
 _BYTES_IN_A_PART = 16_000_000
 _GZIP_HOLDS = 8  # times its own size, for the number of parts
 # More parts would be more files than are written at a time.
@@ -240,7 +240,8 @@ def _lines(files: Sequence[Path]) -> str:
     names = ", ".join(f"'{_quoted(path)}'" for path in files)
     return (
         f"read_csv([{names}], columns={{'line': 'VARCHAR'}}, delim='\x01', quote='', escape='', header=false, "
-        f"auto_detect=false, strict_mode=false, max_line_size={_LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
+        f"auto_detect=false, strict_mode=false, max_line_size={_LONGEST_LINE}, "
+        f"buffer_size={2 * _LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
         "filename=true)"
     )
 
@@ -344,7 +345,7 @@ def unreadable_lines(path: Path) -> Iterator[Problem]:
             if not line.strip():
                 continue
             if len(line) > _LONGEST_LINE:
-                yield Problem(str(path), number, "a line of more than 64 MB")
+                yield Problem(str(path), number, "a line of more than 16 MB")
                 continue
             try:
                 orjson.loads(line)

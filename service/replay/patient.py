@@ -67,7 +67,7 @@ class History:
     resources: int = 0
     undated: int = 0
     unreadable: int = 0
-    unrecognised: Counter[str] = field(default_factory=Counter)
+    codes: list[Row] = field(default_factory=list)
 
 
 class Replayer:
@@ -110,7 +110,7 @@ class Replayer:
             "orders": hooks[Hook.ORDER_SIGN],
             "undated": history.undated,
             "unreadable": history.unreadable,
-            "codes": [{"code": code, "times": times} for code, times in sorted(history.unrecognised.items())],
+            "codes": history.codes,
             "asked": [{"topic": topic, "calls": times} for topic, times in sorted(asked.items())],
         }
         if self._plan.identifiers:
@@ -135,7 +135,10 @@ class Replayer:
             if (kind in ORDERS or kind in SERVICES) and (at := ordered(resource, zone)):
                 history.orders.append((at, resource))
             self._read(source, resource, reading.facts, history)
-        history.unrecognised.update(_shown(f"{drug.system}|{drug.code}") for drug in reading.unknown)
+        history.codes = [
+            {"code": _shown(drug.system, drug.code), "read_as": ", ".join(self._title(each) for each in drug.read_as)}
+            for drug in sorted(reading.unknown)
+        ]
         history.entries.sort(key=itemgetter(0, 3))
         history.moments = [entry.known for entry in history.entries]
         history.visits.sort()
@@ -365,8 +368,7 @@ def _is_near(record: PatientRecord) -> bool:
     )
 
 
-def _shown(code: str) -> str:
+def _shown(system: str, code: str) -> str:
     """`system|code`, unless the code is no code but words, which may say anything."""
-    system, _, own = code.rpartition("|")
-    is_code = 0 < len(own) <= _LONGEST_CODE and set(own) <= _CODE and any(each.isdigit() for each in own)
-    return f"{system}|{own}" if is_code else f"{system}|(words instead of a code)"
+    is_code = 0 < len(code) <= _LONGEST_CODE and set(code) <= _CODE and any(each.isdigit() for each in code)
+    return f"{system}|{code}" if is_code else f"{system}|(words instead of a code)"

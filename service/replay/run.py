@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from importlib.metadata import version
@@ -117,7 +117,7 @@ def run(wish: Wish, library: Library, today: date, listener: Listener) -> Outcom
         facts = report.Facts(plan, grouped, version("b12-cds"), today, reviewed, len(problems))
         page = wish.out / "report.html"
         page.write_text(report.page(tables, facts), "utf-8")
-        (wish.out / "run.json").write_bytes(orjson.dumps(_told(facts, wish), option=orjson.OPT_INDENT_2))
+        (wish.out / "run.json").write_bytes(orjson.dumps(_told_of_run(facts, wish), option=orjson.OPT_INDENT_2))
         patients = tables.read("totals")[0]["patients"]
     finally:
         tables.close()
@@ -188,12 +188,14 @@ def _key_of_this_run(work: Path) -> bytes:
 
 def _forget_other_plans(plan: Plan, wish: Wish, found: Found, work: Path) -> None:
     """Finished parts count for the plan they were made under and for no other."""
-    told: dict[str, Any] = {
-        "plan": repr(replace(plan, key=b"")),
+    told = {
+        **_told(plan),
+        "sample": plan.sample,
         "key": plan.pseudonym(""),
         "files": export.fingerprint(found),
+        "engine": wish.engine,
+        "version": version("b12-cds"),
     }
-    told["engine"] = wish.engine
     known = work / "plan.json"
     if not known.exists() or orjson.loads(known.read_bytes()) != told:
         shutil.rmtree(work / "rows", ignore_errors=True)
@@ -228,20 +230,26 @@ def _write_problems(path: Path, problems: list[Problem]) -> None:
         lines.writerows((each.file, each.row or "", each.what) for each in problems)
 
 
-def _told(facts: report.Facts, wish: Wish) -> dict[str, Any]:
-    plan = facts.plan
+def _told(plan: Plan) -> dict[str, Any]:
+    """A plan in words that are the same for the same plan."""
     return {
-        "version": facts.version,
-        "made": facts.made.isoformat(),
         "from": plan.since.isoformat(),
         "to": plan.until.isoformat(),
         "hooks": sorted(hook.value for hook in plan.hooks),
         "profile": plan.profile,
-        "thresholds": {name: str(value) for name, value in plan.thresholds.items()},
+        "thresholds": {name: str(value) for name, value in sorted(plan.thresholds.items())},
         "time_zone": plan.zone.key,
-        "engine": wish.engine,
         "supplied": sorted(source.value for source in plan.supplied),
         "identifiers": plan.identifiers,
+    }
+
+
+def _told_of_run(facts: report.Facts, wish: Wish) -> dict[str, Any]:
+    return {
+        "version": facts.version,
+        "made": facts.made.isoformat(),
+        **_told(facts.plan),
+        "engine": wish.engine,
         "key": "B12_CDS_PSEUDONYM_KEY" if wish.secret else "random, of this run",
         "patients": facts.grouped.patients,
         "resources": facts.grouped.resources,

@@ -30,7 +30,7 @@ _COLUMNS = {
     "orders": "BIGINT",
     "undated": "BIGINT",
     "unreadable": "BIGINT",
-    "codes": "STRUCT(code VARCHAR, times BIGINT)[]",
+    "codes": "STRUCT(code VARCHAR, read_as VARCHAR)[]",
     "asked": "STRUCT(topic VARCHAR, calls BIGINT)[]",
     "topic": "VARCHAR",
     "outcome": "VARCHAR",
@@ -100,9 +100,9 @@ _TABLES = {
         FROM (SELECT patient, unnest(excluded, recursive := true) FROM calls) GROUP BY ALL
         ORDER BY topic, calls DESC, why""",
     "unrecognised_codes": """
-        SELECT code, sum(times)::BIGINT AS resources, count(*) AS patients
-        FROM (SELECT unnest(codes, recursive := true) FROM patients) GROUP BY ALL
-        ORDER BY resources DESC, code""",
+        SELECT code, read_as, count(DISTINCT patient) AS patients
+        FROM (SELECT patient, unnest(codes, recursive := true) FROM patients) GROUP BY ALL
+        ORDER BY patients DESC, code, read_as""",
     "cards": "SELECT * FROM cards ORDER BY patient, day, hook, topic, variant, level, ordered",
 }  # fmt: skip
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 from uuid import UUID
 
+from sqlalchemy import Connection
+
+from cards.fact import fact
 from service.clients.replay import StoreUnavailable
 
+Answer = TypeVar("Answer")
 Delivery = Literal["shown", "silent", "quiet"]
 EVALUATED = "evaluated"
+# The client in whose name rehearsals are written down: their numbers are not those of patients.
+REHEARSED = "sandbox page"
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CardShown:
     """A card and what became of it: `shown`, `silent` (evaluated only) or `quiet` (kept back after an override).
 
@@ -31,7 +37,7 @@ class CardShown:
     memory: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Gap:
     """A rule that was not evaluated: why, and which prefetch keys it lacked."""
 
@@ -40,7 +46,7 @@ class Gap:
     data: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class CallNoted:
     """What is written down of one hook call; nothing of the patient."""
 
@@ -100,6 +106,12 @@ class Ledger(Protocol):
         Raises `service.clients.replay.StoreUnavailable`.
         """
 
+    async def read(self, question: Callable[[Connection], Answer], /) -> Answer:
+        """The answer to a question of the pages, beside everything else that the store does.
+
+        Raises `service.clients.replay.StoreUnavailable`.
+        """
+
 
 class NoLedger:
     """Writes nothing down, for a service without a store; feedback cannot be kept."""
@@ -118,5 +130,9 @@ class NoLedger:
         return frozenset()
 
     async def keep(self, _entries: Sequence[FeedbackNoted]) -> None:
+        """Raises `service.clients.replay.StoreUnavailable`."""
+        raise StoreUnavailable
+
+    async def read(self, _question: Callable[[Connection], Answer]) -> Answer:
         """Raises `service.clients.replay.StoreUnavailable`."""
         raise StoreUnavailable

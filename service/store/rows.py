@@ -31,12 +31,28 @@ def milliseconds(when: datetime) -> int:
 
 def write_token_uses(connection: Connection, uses: Sequence[TokenUse]) -> list[bool]:
     """Writes tokens down; for each, whether it had not been used before."""
+    if connection.dialect.name != "sqlite":
+        return _write_in_one_statement(connection, uses)
+    # Every call waits for this: SQLAlchemy makes the statement once, and does not stand between it and the driver.
+    cursor = connection.connection.cursor()
+    try:
+        return [cursor.execute(_SQLITE_TOKEN, use).rowcount == 1 for use in uses]
+    finally:
+        cursor.close()
+
+
+_SQLITE_TOKEN = str(sqlite.insert(token_used).on_conflict_do_nothing().compile(dialect=sqlite.dialect()))
+
+
+def _write_in_one_statement(connection: Connection, uses: Sequence[TokenUse]) -> list[bool]:
+    """The same for a database behind a network, where each statement is a journey."""
     earliest: dict[bytes, int] = {}
     for place, use in enumerate(uses):
         earliest.setdefault(use.digest, place)
     statement = _insert(connection, token_used).on_conflict_do_nothing().returning(token_used.c.digest)
-    written = connection.execute(statement, [uses[place]._asdict() for place in earliest.values()]).scalars().all()
-    new = {bytes(digest) for digest in written}
+    # In the same order in every process, so that no two wait for each other.
+    rows = [uses[earliest[digest]]._asdict() for digest in sorted(earliest)]
+    new = {bytes(digest) for digest in connection.execute(statement, rows).scalars()}
     return [use.digest in new and earliest[use.digest] == place for place, use in enumerate(uses)]
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.clients.replay import StoreUnavailable
 from service.operations import metrics
-from service.store.database import Use, checkpoint, engine
+from service.store.database import Use, checkpoint, engine, kind_of
 from service.store.lane import Batches, Lane
 from service.store.ledger import CallNoted, FeedbackNoted
 from service.store.migrate import is_ready, migrate
@@ -211,6 +212,20 @@ class Store:
     async def keep(self, entries: Sequence[FeedbackNoted]) -> None:
         """Writes feedback down; it is on the disk when this returns. Raises `StoreUnavailable`."""
         await self._feedback.put(entries, self._feedback_patience)
+
+    # --- pages ---------------------------------------------------------------------------------------------------
+
+    async def read(self, question: Callable[[Connection], _T]) -> _T:
+        """The answer to a question of the pages, beside everything else. Raises `StoreUnavailable`."""
+        return await asyncio.to_thread(self._read, question)
+
+    def _read(self, question: Callable[[Connection], _T]) -> _T:
+        try:
+            with engine(self._where.url, Use.READING).begin() as connection:
+                return question(connection)
+        except (SQLAlchemyError, OSError) as fault:
+            _log.warning("store, pages: %s", kind_of(fault))
+            raise StoreUnavailable from None
 
     # --- chores --------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ Text keeps its size: positions are percentages of the width, nothing is scaled. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from importlib.resources import files
-from itertools import count
 from math import ceil, floor, log10
 from typing import Literal, NamedTuple
 
@@ -21,7 +21,6 @@ _BAR = 13
 _BARS_END_AT = 84.0  # per cent of the width; the rest is for the value
 _PANEL_TOP, _PANEL_HEIGHT, _PANEL_FOOT = 8, 84, 20
 _SHARES = 8
-_ids = count(1)
 
 
 class Part(NamedTuple):
@@ -121,7 +120,8 @@ def heat_table(
 
 
 def _svg(title: str, description: str, height: float, inner: Markup) -> Markup:
-    own = f"plot-{next(_ids)}"
+    # Named by what it holds: the same page has the same ids whenever it is made.
+    own = f"plot-{blake2b(f'{title} {description} {inner}'.encode(), digest_size=6).hexdigest()}"
     return Markup(
         '<svg class="plot" role="img" width="100%" height="{height}" aria-labelledby="{own}-title {own}-text">'
         '<title id="{own}-title">{title}</title><desc id="{own}-text">{description}</desc>{inner}</svg>'

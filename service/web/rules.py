@@ -151,7 +151,7 @@ class RulePage:
     hooks: str
     level: str
     question: str
-    conditions: tuple[Condition, ...]
+    conditions: tuple[tuple[Condition, ...], ...]
     examples: tuple[Example, ...]
     silences: tuple[Silence, ...]
     thresholds: tuple[ThresholdRow, ...]
@@ -194,7 +194,7 @@ class RulePages:
             title=definition.title,
             level=_highest(definition),
             hooks=_hooks(definition),
-            says=next((each.says for each in _conditions(folder) if each.word == "THEN"), ""),
+            says="; ".join(each[-1].says.rstrip(".") for each in _conditions(folder)),
             cards=sum(isinstance(each.expect, ExpectedCard) for each in file.vignettes),
             vignettes=len(file.vignettes),
             due=day(definition.review.due),
@@ -408,16 +408,19 @@ def _shown(text: CardText, level: str) -> ShownCard:
     )
 
 
-def _conditions(folder: RuleFolder) -> tuple[Condition, ...]:
-    """The WHEN / AND / THEN that the rule's reviewer signs, from the head of its criteria."""
-    found: list[Condition] = []
+def _conditions(folder: RuleFolder) -> tuple[tuple[Condition, ...], ...]:
+    """The WHEN / AND / THEN that the rule's reviewer signs, from the head of its criteria, once for each situation."""
+    found: list[list[Condition]] = []
     for line in (getdoc(import_module(f"cards.{folder.folder.name}.criteria")) or "").splitlines():
         word, _, says = line.strip().partition(" ")
+        if word == "WHEN":
+            found.append([])
         if word in ("WHEN", "AND", "OR", "THEN"):
-            found.append(Condition(word, says.strip()))
+            found[-1].append(Condition(word, says.strip()))
         elif found and line.strip():
-            found[-1] = Condition(found[-1].word, f"{found[-1].says} {line.strip()}")
-    return tuple(found)
+            last = found[-1][-1]
+            found[-1][-1] = Condition(last.word, f"{last.says} {line.strip()}")
+    return tuple(map(tuple, found))
 
 
 def _names_in(folder: RuleFolder) -> frozenset[str]:

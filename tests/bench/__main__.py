@@ -12,15 +12,19 @@ from contextlib import ExitStack
 from datetime import datetime
 from itertools import cycle, islice
 
+from tests.bench import fhir
 from tests.bench.load import AnswerWrong, Round, measure, request_bytes
-from tests.bench.payloads import Payload, payloads
+from tests.bench.payloads import Payload, payloads, without_its_data
 from tests.bench.profiling import print_profile
-from tests.bench.report import Measured, print_linearity, print_measured, print_memory
-from tests.bench.servers import Server, ServerFailed, baseline, service
+from tests.bench.replaying import measure as measure_replay
+from tests.bench.replaying import print_replayed
+from tests.bench.report import Measured, print_fallback, print_linearity, print_measured, print_memory
+from tests.bench.servers import HOST, Server, ServerFailed, baseline, fhir_server, service
 
 CONCURRENCIES = (1, 16)
 _WARM_UP_SECONDS = 0.4
 _PROFILED = "order-sign-20"
+_FETCHED = "order-sign-20"
 _SMALL, _LARGE = "patient-view-200", "patient-view-2000"
 
 
@@ -34,6 +38,7 @@ def main() -> int:
     parser.add_argument(
         "--profile", action="store_true", help=f"show where the time goes instead (default: of {_PROFILED})"
     )
+    parser.add_argument("--replay", action="store_true", help="only the replay of a population")
     arguments = parser.parse_args()
     if arguments.seconds <= 0 or arguments.rounds < 1:
         parser.error("--seconds must be above 0 and --rounds 1 or more")
@@ -44,7 +49,12 @@ def main() -> int:
             for payload in chosen:
                 print_profile(payload)
         else:
-            _benchmark(chosen, arguments.rounds, arguments.seconds)
+            if not arguments.replay:
+                _benchmark(chosen, arguments.rounds, arguments.seconds)
+                if _FETCHED in names:
+                    _benchmark_fallback(known[_FETCHED], arguments.rounds, arguments.seconds)
+            if arguments.replay or not arguments.payload:
+                print_replayed(measure_replay())
     except (AnswerWrong, ServerFailed) as fault:
         print(f"bench: {fault}", file=sys.stderr)
         return 1
@@ -79,6 +89,26 @@ def _benchmark(chosen: Sequence[Payload], rounds: int, seconds: float) -> None:
             print_linearity(one_by_one[_SMALL], one_by_one[_LARGE])
             print()
         print_memory({server.name: server.peak_memory() for server in (ours, theirs)})
+
+
+def _benchmark_fallback(payload: Payload, rounds: int, seconds: float) -> None:
+    """The call without its data, beside the slowest of the queries that it then makes."""
+    with ExitStack() as running:
+        ehr = running.enter_context(fhir_server())
+        base = f"http://{HOST}:{ehr.port}{fhir.BASE_PATH}"
+        ours = running.enter_context(service(OPEN_FHIR_SERVERS=base))
+        fetching = without_its_data(payload, base)
+        # The first call opens the connections, which may cost it its budget.
+        ours.ask(fetching.path, fetching.body)
+        print(f"\n{fetching.name}: {fetching.title}; the service answers {_check(ours, fetching)}", flush=True)
+        call = request_bytes(fetching.path, fetching.body)
+        query = request_bytes(f"{fhir.BASE_PATH}/{fhir.SLOWEST}/_search", b"patient=bench-patient")
+        found: dict[str, list[Round]] = {ours.name: [], ehr.name: []}
+        _load(ours, fetching, call, 1, seconds)
+        for order in islice(cycle(((ours, ehr), (ehr, ours))), rounds):
+            for server in order:
+                found[server.name].append(_load(server, fetching, call if server is ours else query, 1, seconds))
+        print_fallback(found[ours.name], found[ehr.name])
 
 
 def _measure(ours: Server, theirs: Server, payload: Payload, concurrency: int, rounds: int, seconds: float) -> Measured:

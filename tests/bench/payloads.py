@@ -169,6 +169,23 @@ def payloads(today: date) -> tuple[Payload, ...]:
     )
 
 
+def without_its_data(payload: Payload, fhir_server: str) -> Payload:
+    """The same call with nothing prefetched, and leave to fetch all of it."""
+    access = {
+        "access_token": "bench",
+        "token_type": "Bearer",
+        "expires_in": 300,
+        "scope": "user/*.read",
+        "subject": "b",
+    }
+    call = {name: value for name, value in payload.request.items() if name != "prefetch"}
+    return Payload(
+        "fallback",
+        f"{payload.title}, everything fetched",
+        {**call, "fhirServer": fhir_server, "fhirAuthorization": access},
+    )
+
+
 def _folic_acid_being_signed(today: date) -> Resource:
     """Folic acid 5 mg a day in pernicious anaemia, B12 96 ng/L three months ago and no B12 given."""
     tested = today - timedelta(days=91)

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]
-_SECONDS_TO_START = 30.0
+_SECONDS_TO_START = 90.0
 _SECONDS_TO_ANSWER = 30.0
 _SECONDS_TO_STOP = 5.0
 _SETTINGS = "B12_CDS_"
@@ -56,27 +56,42 @@ class Server:
 
 
 @contextmanager
-def service() -> Iterator[Server]:
-    """The service as it is delivered, with its default settings."""
+def service(**settings: str) -> Iterator[Server]:
+    """The service as it is delivered, with its default settings but for those given."""
     port = _free_port()
     command = ["-m", "service", "serve", "--open", "--host", HOST, "--port", str(port), "--workers", "1"]
-    with _running("service", command, port) as server:
+    with _running(
+        "service", command, port, {f"{_SETTINGS}{name}": value for name, value in settings.items()}
+    ) as server:
         yield server
 
 
 @contextmanager
 def baseline() -> Iterator[Server]:
     """The FastAPI app of `tests.bench.baseline` on the same server software."""
-    port = _free_port()
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    command = ["-m", "uvicorn", "tests.bench.baseline:app", "--host", HOST, "--port", str(port), *options]
-    with _running("baseline", command, port) as server:
+    with _app("baseline", "tests.bench.baseline:app") as server:
         yield server
 
 
 @contextmanager
-def _running(name: str, command: list[str], port: int) -> Iterator[Server]:
+def fhir_server() -> Iterator[Server]:
+    """The FHIR server of `tests.bench.fhir`."""
+    with _app("FHIR server", "tests.bench.fhir:app") as server:
+        yield server
+
+
+@contextmanager
+def _app(name: str, app: str) -> Iterator[Server]:
+    port = _free_port()
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    with _running(name, ["-m", "uvicorn", app, "--host", HOST, "--port", str(port), *options], port) as server:
+        yield server
+
+
+@contextmanager
+def _running(name: str, command: list[str], port: int, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_SETTINGS)}
+    environment |= settings or {}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as data:
         environment["B12_CDS_DATA_DIR"] = data
         process = subprocess.Popen(

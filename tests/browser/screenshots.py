@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[2] / "service" / "web" / "screenshots"
 SIZE_LIMIT = 150_000  # bytes of one picture
 _WIDTH, _HEIGHT = 1400, 900
 # A picture is as wide as a README shows it.
-_SCALE = 0.7
+_SCALE = 0.65
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visitor
 
 PAGES = ["/", "/?rule=own", "/?rule=b12-dose-unit", "/rules", "/rules/buttock-injection-site", "/rules/nothing"]
-RULES_OF_AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+# Dark pages differ from light ones in their colours alone.
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 WIDTHS = (360, 768, 1280, 1600)
 
 
@@ -47,8 +49,9 @@ def after_a_refusal(page: Page) -> None:
     expect(page.locator("#refusal")).not_to_be_empty()
 
 
-def found_wrong(page: Page) -> list[str]:
-    report = Axe().run(page, options=RULES_OF_AXE)
+def found_wrong(page: Page, scheme: str = "light") -> list[str]:
+    rules = COLOURS if scheme == "dark" else WCAG
+    report = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
     return [
         f"{each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes'][:3]]}"
         for each in report.response["violations"]
@@ -58,7 +61,7 @@ def found_wrong(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_meets_wcag_2_2_aa(visitor: Visitor, path: str, scheme: str) -> None:
-    assert found_wrong(visitor.open(path, scheme=scheme)) == []
+    assert found_wrong(visitor.open(path, scheme=scheme), scheme) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -78,7 +81,7 @@ def test_the_sandbox_at_work_meets_wcag_2_2_aa(
     page = visitor.open(path, scheme=scheme)
     act(page)
 
-    assert found_wrong(page) == []
+    assert found_wrong(page, scheme) == []
 
 
 def test_what_axe_looks_for_would_be_found(visitor: Visitor) -> None:

@@ -53,7 +53,7 @@ def test_medicines_say_how_they_are_taken() -> None:
     assert (first.name, first.more, first.when) == (
         "Hydroxocobalamin",
         "1 mg intramuscular, every 12 weeks",
-        "11 Mar 2024",
+        "since 11 Mar 2024",
     )
 
 

@@ -15,6 +15,8 @@ from cards.vignettes import all_files
 from service.cds_hooks.as_if import AS_IF
 from service.demo import scenarios
 from service.demo.scenarios import OFFICIAL, START, NoSuchScenario, Scenario
+from service.rehearsal import has_sandbox
+from service.settings import Settings
 from tests.expected_answers import check
 from tests.serving import service_on
 
@@ -110,3 +112,19 @@ async def test_a_scene_that_cannot_be_is_refused_by_the_name_of_what_is_wrong(sc
     [issue] = answer.json()["issue"]
     assert issue["expression"] == ["extension.urn:b12-cds:as-if"]
     assert named in issue["details"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("host", "asked_for", "there"),
+    [
+        ("127.0.0.1", None, True),
+        ("localhost", None, True),
+        ("198.51.100.7", None, False),
+        ("127.0.0.1", False, False),
+        ("198.51.100.7", True, True),
+    ],
+)
+def test_where_others_can_call_there_is_a_sandbox_only_when_it_is_asked_for(
+    host: str, asked_for: bool | None, there: bool
+) -> None:
+    assert has_sandbox(Settings(host=host, sandbox=asked_for)) is there

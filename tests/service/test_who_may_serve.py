@@ -138,4 +138,5 @@ def test_the_first_lines_say_what_is_served_to_whom_and_what_protects_it() -> No
     assert list(banner(Settings(open=True), None, 8000)) == [
         "B12 CDS: profile uk, time zone Europe/London, http://127.0.0.1:8000/cds-services",
         "authentication: none, whoever reaches this address may call",
+        "sandbox: http://127.0.0.1:8000/",
     ]

@@ -31,10 +31,18 @@ def test_a_plot_is_an_image_with_a_title_and_a_description() -> None:
     assert [named[label] for label in labels] == ["Cards", "Cards by rule and level"]
 
 
-def test_no_two_plots_of_a_page_share_an_id() -> None:
-    first, second = ({each.get("id") for each in _bars() if each.get("id")} for _ in range(2))
+def test_no_two_plots_of_a_page_share_an_id_and_a_plot_keeps_its_own() -> None:
+    one, other, again = (
+        {
+            each.get("id")
+            for each in SVG(plots.bars("Cards", "By rule", [Bar("Rule", (Part(value),))]))
+            if each.get("id")
+        }
+        for value in (1, 2, 1)
+    )
 
-    assert first & second == set()
+    assert one & other == set()
+    assert one == again
 
 
 def test_parts_of_a_bar_stand_end_to_end_and_are_as_long_as_their_values() -> None:

@@ -262,6 +262,12 @@ function guarded(promise) {
   promise.catch((fault) => { part('note').textContent = fault.message; });
 }
 
+// --- the chosen patient, in a list that may be long; the page itself stays where it is -----------------------------
+
+const list = document.querySelector('.choices');
+const chosen = list?.querySelector('[aria-current]');
+if (chosen && chosen.offsetTop > list.clientHeight) list.scrollTop = chosen.offsetTop - list.clientHeight / 2;
+
 // --- a shared link -------------------------------------------------------------------------------------------------
 
 guarded(

@@ -14,6 +14,7 @@ from sqlalchemy import URL
 
 from cards.library import load
 from cards.vignettes import all_files
+from service.cds_hooks.as_if import AS_IF
 from service.demo import ehr as pretend
 from service.store.store import Store
 from service.store.tables import card_shown
@@ -211,3 +212,13 @@ async def test_no_identifier_of_the_patient_is_kept(url: URL) -> None:
 
     assert pretend.PATIENT not in everything(url)
     assert all(len(row["memory"]) == 32 for row in rows(url, card_shown))
+
+
+async def test_in_the_sandbox_an_override_is_told_but_not_remembered(url: URL) -> None:
+    async with ehr_on(url, *BUTTOCK) as ehr:
+        rehearsed = {**ehr.request, "extension": {AS_IF: {"today": ehr.clock().date().isoformat()}}}
+        await ehr.override(rehearsed)
+
+        assert await ehr.card(rehearsed) is not None
+
+    assert {row["client"] for row in rows(url, card_shown)} == {"sandbox"}
