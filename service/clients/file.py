@@ -283,6 +283,7 @@ def _trust(name: str, entry: ClientEntry, pinned: KeySet, settings: Settings) ->
             entry.fhir.private_networks,
             entry.fhir.without_token,
         ),
+        rule_pages=settings.rule_pages,
         sign_offs=tuple(
             SignOff(each.rule, each.version, each.by, each.on) for each in sorted(entry.sign_offs, key=lambda s: s.on)
         ),

@@ -147,6 +147,7 @@ def test_a_client_has_safe_values_where_the_file_says_nothing(tmp_path: Path) ->
     assert (trust.tenants, trust.audiences, trust.origins, trust.rate) == (frozenset(), frozenset(), (), None)
     assert (trust.client.profile, trust.client.zone.key, trust.client.mode) == ("uk", "Europe/London", "live")
     assert trust.client.fhir == FhirAccess()
+    assert trust.client.rule_pages == f"{PUBLIC_URL}/rules"
 
 
 def test_a_client_inherits_the_settings_and_their_time_zone_with_their_profile(tmp_path: Path) -> None:
