@@ -135,7 +135,16 @@ def current_plan(record: PatientRecord, today: date) -> Plan | None:
         for course in maintenance_orders(record)
         if runs_on(course, today) and (interval := shortest(intervals(course, Phase.MAINTENANCE)))
     ]
-    return min(plans, key=lambda plan: upper_days(plan.interval), default=None)
+    return min(plans, key=_goes_before, default=None)
+
+
+def _goes_before(plan: Plan) -> tuple[Decimal, bool, int, str]:
+    """The shorter interval first; of two with the same, the active order before the held one, then the newer one."""
+    course = plan.course
+    if course is None:
+        return upper_days(plan.interval), False, 0, ""
+    written = course.authored.latest.toordinal() if course.authored else 0
+    return upper_days(plan.interval), course.status is not CourseStatus.ACTIVE, -written, course.reference
 
 
 def unread_plan(record: PatientRecord, today: date) -> Course | None:
@@ -147,10 +156,16 @@ def unread_plan(record: PatientRecord, today: date) -> Course | None:
     return None
 
 
+def written(course: Course) -> tuple[date, date, str]:
+    """For the newest of several orders: when it was written, then when it was last changed, then its name."""
+    authored = course.authored.latest if course.authored else date.min
+    return authored, course.changed or date.min, course.reference
+
+
 def past_plan(record: PatientRecord, default: Period) -> Plan | None:
     """The newest maintenance order that is no longer active, else the default interval when doses lay weeks apart."""
     old = [course for course in maintenance_orders(record) if course.status is not CourseStatus.DRAFT]
-    old.sort(key=lambda course: course.authored.latest if course.authored else date.min)
+    old.sort(key=written)
     if old and (interval := shortest(intervals(old[-1], Phase.MAINTENANCE))):
         return Plan(interval, old[-1])
     days = [dose.when.latest for dose in injections(record)]

@@ -39,6 +39,9 @@ _DEFICIENCY = frozenset({"b12_deficiency_anemia", "b12_deficiency_nonanemic_or_u
 _NAMES_DEFICIENCY = frozenset({*_DEFICIENCY, "subacute_combined_degeneration", "b12_neurological"})
 
 
+_HIGH_IS_WORSE = frozenset({MMA, "homocysteine", "inr", "mcv", "creatinine"})
+
+
 class Band(StrEnum):
     """What a B12 result says (rules, section 7)."""
 
@@ -107,7 +110,14 @@ def b12_status(record: PatientRecord, limits: Limits) -> B12Status | None:
         if result.concept in B12_RESULTS and (found := band(result, limits))
     ]
     # Of two results of one day the more worrying one counts.
-    judged.sort(key=lambda each: (-each.result.when.latest.toordinal(), list(Band).index(each.band)))
+    judged.sort(
+        key=lambda each: (
+            -each.result.when.latest.toordinal(),
+            list(Band).index(each.band),
+            each.result.concept,
+            -_worry(each.result),
+        )
+    )
     return next(
         (
             each
@@ -212,7 +222,7 @@ class Documented(NamedTuple):
 
     @property
     def day(self) -> date | None:
-        """When it was first documented, as far as the record says."""
+        """When it was documented, as far as the record says; of several problems the newest counts."""
         if self.result:
             return self.result.when.latest
         return self.problem.dated.latest if self.problem and self.problem.dated else None
@@ -232,8 +242,8 @@ def documented_deficiency(record: PatientRecord, limits: Limits, today: date) ->
             return Documented(result=status.result)
         if status.band is Band.INDETERMINATE and mma_raised(record, limits, since):
             return Documented(result=status.result)
-    named = [problem for problem in record.problems if _names_deficiency(problem)]
-    return Documented(problem=named[0]) if named else None
+    named = [Documented(problem=problem) for problem in record.problems if _names_deficiency(problem)]
+    return max(named, key=lambda each: each.day or date.min, default=None)
 
 
 def _names_deficiency(problem: Problem) -> bool:
@@ -485,9 +495,16 @@ def in_hospice(record: PatientRecord) -> bool:
 
 
 def newest(labs: Iterable[LabResult], concept: str, since: date) -> LabResult | None:
-    """The newest result of `concept` on or after `since`."""
+    """The newest result of `concept` on or after `since`; of two of one day the more worrying one."""
     found = [lab for lab in labs if lab.concept == concept and lab.when.latest >= since]
-    return max(found, key=lambda lab: lab.when.latest, default=None)
+    return max(found, key=lambda lab: (lab.when.latest, _worry(lab)), default=None)
+
+
+def _worry(lab: LabResult) -> Decimal:
+    """The higher the worse; a result without a number is no worry."""
+    if lab.value is None:
+        return Decimal("-Infinity")
+    return lab.value if lab.concept in _HIGH_IS_WORSE else -lab.value
 
 
 def inborn_error(record: PatientRecord, limits: Limits) -> bool:

@@ -25,7 +25,7 @@ from cards.dosing import (
     phase,
     states_no_dosage,
 )
-from cards.due_date import LATE, Plan, Standing, default_interval, injections, intervals, shortest, standing
+from cards.due_date import LATE, Plan, Standing, default_interval, injections, intervals, shortest, standing, written
 from cards.neurology import NeurologicalFinding, history
 from cards.record import Course, CourseStatus, Order, PatientRecord, Reaction, Source, WhyNot
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
@@ -105,7 +105,7 @@ def _lapsed(cause: Cause, record: PatientRecord, limits: Limits, today: date) ->
         return Excluded("other B12 treatment goes on")
     last = max(
         (course for course in _orders(record) if course.status in ENDING and _is_treatment(course, limits)),
-        key=lambda course: course.authored.latest if course.authored else date.min,
+        key=written,
         default=None,
     )
     if last is None:
@@ -229,8 +229,8 @@ def _day_of_stopping(last: Course, where: Standing | None, today: date) -> date 
     end = _last_day(last, begins(last) or today)
     if end and end <= today:
         return end
-    written = last.authored.latest if last.authored else None
-    return last.changed or (where.last if where else None) or written
+    authored = last.authored.latest if last.authored else None
+    return last.changed or (where.last if where else None) or authored
 
 
 # --- what is said ------------------------------------------------------------------------------------------------

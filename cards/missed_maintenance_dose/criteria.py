@@ -205,7 +205,11 @@ def _facts(
     course = plan.course
     drug = cobalamin(course.medicine) if course else None
     missed = [each for each in record.not_given if cobalamin(each.medicine) and each.when.latest > where.last]
-    without_amount = [dose for dose in record.doses_without_amount if dose.when.latest > where.last]
+    without_amount = [
+        dose.when.latest
+        for dose in record.doses_without_amount
+        if cobalamin(dose.medicine) and dose.when.latest > where.last
+    ]
     ordered = course is not None and course.status not in ENDING
     shorter = default_interval(limits, neurological=True)
     return {
@@ -220,8 +224,8 @@ def _facts(
         "history": past,
         "new_signs": new,
         "refused": refusal.when.latest if refusal else None,
-        "not_given": missed[-1] if missed else None,
-        "without_amount": without_amount[-1].when.latest if without_amount else None,
+        "not_given": max(missed, key=lambda each: each.when.latest, default=None),
+        "without_amount": max(without_amount, default=None),
         "over_a_year": where.state is DueState.LOST,
         "on_hold": course is not None and course.status is CourseStatus.ON_HOLD,
         "shorter": in_words(shorter),

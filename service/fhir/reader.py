@@ -29,8 +29,9 @@ from cards.record import (
     Supplied,
     UnknownDrug,
     Unreadable,
+    When,
 )
-from cards.terminology import Terminology
+from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
 from service.fhir.dates import day, first
 from service.fhir.prefetch import Received
@@ -125,6 +126,8 @@ class Reader:
                 orders.append(order)
                 originals[reference] = resource
                 r4 = r4 and _is_r4(resource)
+        # The order in which an EHR lists its drafts says nothing.
+        orders.sort(key=_place)
         return Drafts(tuple(orders), originals, r4, products.unknown)
 
     def record(
@@ -246,7 +249,7 @@ def assembled(
     unknown: tuple[UnknownDrug, ...] = (),
 ) -> PatientRecord:
     """The record of these facts; `unknown`: the drug codes in the chart that no value set knows."""
-    doses: list[Dose] = facts.get(Dose, [])
+    doses: tuple[Dose, ...] = _all(facts, Dose)
     counted: list[Dose] = []
     uncounted: list[Dose] = []
     for dose in doses:
@@ -272,7 +275,32 @@ def assembled(
 
 
 def _all(facts: Mapping[type, list[Fact]], kind: type) -> tuple[Fact, ...]:
-    return tuple(facts.get(kind, ()))
+    """The facts of a kind, newest first, whatever the order in which an EHR lists its resources."""
+    found = facts.get(kind, ())
+    return tuple(sorted(found, key=_PLACES[kind]) if len(found) > 1 and kind in _PLACES else found)
+
+
+def _age(when: When | None) -> int:
+    return -when.latest.toordinal() if when else 0
+
+
+def _names(concepts: Iterable[Concept]) -> tuple[tuple[str, str], ...]:
+    return tuple((each.name, each.meaning or "") for each in concepts)
+
+
+# What is sorted by: the date, then what makes two facts of one day different.
+_PLACES: dict[type, Callable[[Fact], tuple[Any, ...]]] = {
+    Problem: lambda each: (_age(each.dated), _names(each.concepts), str(each.status), each.certain),
+    Course: lambda each: (_age(each.authored), each.reference),
+    Dose: lambda each: (_age(each.when), each.medicine.ingredients, each.source, str(each.amount)),
+    NotGiven: lambda each: (_age(each.when), each.medicine.ingredients, str(each.why_not)),
+    Dispensed: lambda each: (_age(each.when), each.medicine.ingredients, each.days or 0),
+    LabResult: lambda each: (_age(each.when), each.concept, each.value or 0, each.reported),
+    Procedure: lambda each: (_age(each.when), _names(each.concepts)),
+    Allergy: lambda each: (_age(each.when), each.substances, each.reaction),
+    Relative: lambda each: _names(each.concepts),
+    Planned: lambda each: (_age(each.days), _names(each.concepts), each.names_b12, each.names_injection),
+}
 
 
 # The states of sources of which everything could be read.
@@ -292,6 +320,11 @@ def _state(
         found for each in resources if isinstance(each, dict) and (found := day(first(each, *names), zone)) is not None
     ]
     return SourceState(supplied, min(days, default=None), unreadable)
+
+
+def _place(order: Order) -> tuple[date, str]:
+    """When a draft was written, then its name."""
+    return order.authored.latest if order.authored else date.max, order.reference
 
 
 def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]]:

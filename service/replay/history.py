@@ -130,18 +130,21 @@ def _order_known(resource: Resource, zone: ZoneInfo) -> datetime | None:
     return moment(written, zone) or _updated(resource, zone)
 
 
+_taken = _first_of("effectiveDateTime", "effectiveInstant", "effectivePeriod", "appliesDateTime")
+_given = _first_of(
+    "effectiveDateTime", "occurenceDateTime", "effectiveTimeDateTime",
+    "effectivePeriod", "occurencePeriod", "effectiveTimePeriod",
+)  # fmt: skip
+
+
 def _result_known(resource: Resource, zone: ZoneInfo) -> datetime | None:
     """Neither before the sample was taken nor before the result was released."""
-    taken = _first_of("effectiveDateTime", "effectiveInstant", "effectivePeriod", "appliesDateTime")(resource, zone)
-    issued = moment(resource.get("issued"), zone)
+    taken, issued = _taken(resource, zone), moment(resource.get("issued"), zone)
     return max(taken, issued) if taken and issued else taken or issued
 
 
 def _given_known(resource: Resource, zone: ZoneInfo) -> datetime | None:
-    given = _first_of(
-        "effectiveDateTime", "occurenceDateTime", "effectiveTimeDateTime",
-        "effectivePeriod", "occurencePeriod", "effectiveTimePeriod",
-    )(resource, zone)  # fmt: skip
+    given = _given(resource, zone)
     # A dose in progress counts as given a day after it began, unless its end is told.
     return given + 2 * _DAY if given and resource.get("status") == "in-progress" else given
 
