@@ -48,6 +48,7 @@ def main() -> None:
     _add_imports(commands.add_parser("value-sets", help="add the products of a site's own drug dictionary"))
     commands.add_parser("openapi", help="print the OpenAPI document")
     commands.add_parser("migrate", help="bring the tables of the store up to date")
+    commands.add_parser("demo-data", help="fill an empty store with invented cards for the governance page")
     purge = commands.add_parser("purge", help="delete what the store has kept for long enough")
     purge.add_argument("--days", type=int, help="how many days to keep (default: B12_CDS_KEEP_DAYS)")
     population.add_commands(commands)
@@ -80,7 +81,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None
     if arguments.command == "value-sets":
         print(_imported(arguments, settings), end="")
         return
-    if arguments.command in ("migrate", "purge"):
+    if arguments.command in ("migrate", "purge", "demo-data"):
         _keep_store(parser, arguments, settings)
         return
     status = population.answer(arguments, settings, library_of(settings.data_dir), datetime.now(settings.zone).date())
@@ -139,6 +140,9 @@ def _keep_store(parser: argparse.ArgumentParser, arguments: argparse.Namespace, 
     try:
         if arguments.command == "migrate":
             print(storage.migrate(settings))
+            return
+        if arguments.command == "demo-data":
+            print(storage.demo_data(settings, load(), datetime.now(UTC)))
             return
         days = settings.keep_days if arguments.days is None else arguments.days
         if days < 1:

@@ -28,7 +28,7 @@ from service.bookkeeping import Bookkeeping
 from service.cds_hooks.outcome import operation_outcome
 from service.clientele import Answers, Clientele, anyone, registered
 from service.clients.client import open_client
-from service.clients.file import WrongClients, read_clients
+from service.clients.file import WrongClients, is_loopback, read_clients
 from service.clients.keys import PublishedKeys
 from service.clients.replay import ReplayGuard, Replays
 from service.clients.trust import Clients
@@ -37,9 +37,11 @@ from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge
 from service.endpoints.feedback import Feedback
+from service.endpoints.governance import GOVERNANCE, GovernanceEndpoints
 from service.endpoints.health import Check, Health
 from service.endpoints.hooks import Hooks
 from service.endpoints.observed import Observed
+from service.endpoints.operator import Operators
 from service.endpoints.pages import RULES, HumanPages, RuleEndpoints, static_files, to_the_rules
 from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
 from service.fhir.client import FhirClient
@@ -133,7 +135,7 @@ def create_app(
             Route(f"{_SERVICES}/{{id}}/feedback", feedback),
             Route(_SERVICES, discovery),
             Route(f"{_SERVICES}/", discovery),
-            *_pages(settings, lambda: day(settings.zone), rehearsals),
+            *_pages(settings, lambda: day(settings.zone), rehearsals, ledger, now),
             *Health({"rules": rules_loaded, **(known.checks if known else {})}, watched or {}, operator_token).routes,
         ],
         redirect_slashes=False,
@@ -247,15 +249,29 @@ class _Addresses:
         return self._hooks(scope, receive, send)
 
 
-def _pages(settings: Settings, today: Callable[[], date], rehearsals: Rehearsals | None) -> list[BaseRoute]:
-    """The human pages; without a sandbox they are those of the rules."""
-    pages = HumanPages([SANDBOX, RULES] if rehearsals else [RULES])
+def _pages(
+    settings: Settings,
+    today: Callable[[], date],
+    rehearsals: Rehearsals | None,
+    ledger: Ledger,
+    now: Callable[[], datetime],
+) -> list[BaseRoute]:
+    """The human pages; without a sandbox they are those of the rules and the governance view."""
+    pages = HumanPages([SANDBOX, RULES, GOVERNANCE] if rehearsals else [RULES, GOVERNANCE])
     rules = RuleEndpoints(pages, load(), sandbox=rehearsals is not None)
     if rehearsals is None:
         front: list[BaseRoute] = [Route("/", to_the_rules)]
     else:
         front = SandboxEndpoints(pages, load(), settings, today, rehearsals).routes
-    return [*front, *rules.routes, static_files()]
+    operators = Operators(
+        settings.operator_token.get_secret_value() if settings.operator_token else None,
+        now,
+        GOVERNANCE.path,
+        free=settings.open and is_loopback(settings.host),
+        secure=(settings.public_url or "").startswith("https:"),
+    )
+    governance = GovernanceEndpoints(pages, load(), ledger, operators, lambda: now().date())
+    return [*front, *rules.routes, *governance.routes, static_files()]
 
 
 class _Documented(FastAPI):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import date
 from typing import Any
@@ -19,7 +19,7 @@ from service.clients.client import Client, open_client
 from service.fhir import prefetch
 from service.fhir.fallback import Fallback
 from service.fhir.reader import Drafts, Reader
-from service.fhir.references import with_medications
+from service.fhir.references import with_medications, with_prefetched_medications
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
@@ -174,16 +174,15 @@ class Responder:
         if service.hook is Hook.PATIENT_VIEW and _is_patient(call.user_id):
             return NOTHING_TO_SAY
         visit = self._fallback.visit(call, self._access) if self._fallback else None
-        drafts_named = await with_medications(call.draft_orders, call.prefetch, visit.medications if visit else None)
-        if drafts_named is not call.draft_orders:
-            call = replace(call, draft_orders=drafts_named)
-        drafts, rules = self._triggered(service, call, today)
+        drafts = await with_medications(call.draft_orders, call.prefetch, visit.medications if visit else None)
+        call = _with_drafts(call, drafts)
+        read, rules = self._triggered(service, call, today)
         if not rules:
             return NOTHING_TO_SAY
         received = _received(call, rules)
         if visit:
-            received = await visit.completed(received, self._queries(call, rules))
-        found = self._examined(service, call, drafts, rules, received, today)
+            received = await visit.completed(received, self._query(call, rules))
+        found = self._examined(service, call, read, rules, received, today)
         self._demand_required_keys(found.evaluation, service.hook, received)
         spoken = self.spoken(call, found, today)
         gaps = self._open_questions(found.evaluation, service.hook)
@@ -197,6 +196,7 @@ class Responder:
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
         """Reads the drafts, then, when a rule is triggered by them, the data it asks for, and asks the rules."""
+        call = _with_drafts(call, with_prefetched_medications(call.draft_orders, call.prefetch))
         drafts, rules = self._triggered(service, call, today)
         if not rules:
             return Examination(drafts, (), {}, PatientRecord(drafts.orders), Evaluation())
@@ -222,11 +222,9 @@ class Responder:
             for raised in found.evaluation.raised
         )
 
-    def _queries(self, call: HookCall, rules: Sequence[Rule]) -> dict[Source, prefetch.Query]:
-        """What these rules would ask a FHIR server for, and no more."""
-        labs, terminology = _labs_read(rules), self._library.terminology
-        sources = {source for rule in rules for source in rule.sources}
-        return {source: prefetch.query(source, call.patient_id, labs, terminology) for source in sources}
+    def _query(self, call: HookCall, rules: Sequence[Rule]) -> Callable[[Source], prefetch.Query]:
+        """How a source is asked for: for what these rules read, and no more."""
+        return lambda source: prefetch.query(source, call.patient_id, _labs_read(rules), self._library.terminology)
 
     def _triggered(self, service: Service, call: HookCall, today: date) -> tuple[Drafts, tuple[Rule, ...]]:
         drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
@@ -349,6 +347,10 @@ def _override_reasons(rules: Sequence[Rule], library: Library, wording: Wording)
             if code in used
         ],
     }
+
+
+def _with_drafts(call: HookCall, drafts: Any) -> HookCall:
+    return call if drafts is call.draft_orders else replace(call, draft_orders=drafts)
 
 
 def _labs_read(rules: Sequence[Rule]) -> frozenset[str]:

@@ -16,7 +16,7 @@ import respx
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 BASE = "https://fhir.example.org/r4"
 Resource = dict[str, Any]
@@ -141,12 +141,13 @@ def _is_of(resource: Resource, patient_id: str) -> bool:
 
 
 @asynccontextmanager
-async def listening(server: FhirServer, host: str = "127.0.0.1", **tls: str) -> AsyncIterator[str]:
+async def listening(server: ASGIApp, host: str = "127.0.0.1", **tls: str) -> AsyncIterator[str]:
     """The base URL, with `host` for the name, of the server on a free port of this machine."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         base = f"http{'s' if tls else ''}://{host}:{listener.getsockname()[1]}/r4"
-        server.base = base
+        if isinstance(server, FhirServer):
+            server.base = base
         running = uvicorn.Server(uvicorn.Config(server, log_config=None, lifespan="off", **tls))  # type: ignore[arg-type]
         task = asyncio.create_task(running.serve([listener]))
         try:

@@ -20,7 +20,7 @@ from service.clients.file import is_loopback, read_clients
 from service.clients.trust import Clients
 from service.commands import storage
 from service.commands.storage import StoreFailed
-from service.operations import logs, metrics
+from service.operations import logs, metrics, tracing
 from service.rehearsal import has_sandbox
 from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
 
@@ -53,6 +53,8 @@ def settle(host: str | None, open_to_all: bool) -> Settings:
         )
     if not settings.open and settings.clients is None:
         raise WrongSetting(_NOBODY)
+    if settings.otlp_endpoint and not tracing.installed():
+        raise WrongSetting("B12_CDS_OTLP_ENDPOINT needs the extra tracing: pip install 'b12-cds[tracing]'")
     return settings
 
 
@@ -79,7 +81,9 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
     )
     if workers > 1:
         with _counted_together():
-            _Supervisor(config, sockets=[config.bind_socket()]).run()
+            # Without clients no process listens for a hang-up: it would end by one.
+            parent = _Supervisor if clients else Multiprocess
+            parent(config, sockets=[config.bind_socket()]).run()
         return
     server = Server(config)
     try:

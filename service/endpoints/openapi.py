@@ -32,6 +32,7 @@ _SIGNED = (
     "A JWT signed by the EHR, as the standard describes it: header with alg, kid and typ JWT; claims iss, aud (the "
     "address that is called), exp, iat and jti. A service that is open on a loopback address asks for none."
 )
+_OPERATOR = "The secret of B12_CDS_OPERATOR_TOKEN; where none is set, the address is there for its own machine alone."
 _LEFT_BUTTOCK = {
     "system": "http://snomed.info/sct",
     "code": "723979003",
@@ -103,6 +104,7 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
                 },
             }
         }
+    paths |= _for_operators(schemas[OperationOutcome])
     return {
         "openapi": "3.1.0",
         "info": {
@@ -114,8 +116,50 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
         "components": {
             "schemas": definitions["$defs"],
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _SIGNED}
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _SIGNED},
+                "operator": {"type": "http", "scheme": "bearer", "description": _OPERATOR},
             },
+        },
+    }
+
+
+def _for_operators(refusal: dict[str, Any]) -> dict[str, Any]:
+    """The addresses for those who run the service."""
+    state: dict[str, Any] = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
+    checks = {"type": "object", "additionalProperties": {"type": "string"}}
+    readiness = {**state, "properties": {**state["properties"], "checks": checks}, "required": ["status", "checks"]}
+    ready = {"ready": {"value": {"status": "ready", "checks": {"rules": "ready", "store": "ready"}}}}
+    waiting = {"no keys": {"value": {"status": "not ready", "checks": {"keys": "no client's keys are known"}}}}
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    return {
+        "/healthz": {
+            "get": {
+                "operationId": "health",
+                "summary": "Whether the process answers",
+                "responses": {"200": {"description": "It does.", "content": _json(state)}},
+            }
+        },
+        "/readyz": {
+            "get": {
+                "operationId": "readiness",
+                "summary": "Whether calls should come here",
+                "responses": {
+                    "200": {"description": "They should.", "content": _json(readiness, ready)},
+                    "503": {"description": "A part that is needed is not there.", "content": _json(readiness, waiting)},
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "summary": "What was counted, for Prometheus",
+                "security": [{"operator": []}, {}],
+                "responses": {
+                    "200": {"description": "All counts, summed over the workers.", "content": text},
+                    "401": {"description": "The operator's token is missing or wrong.", "content": _json(refusal)},
+                    "404": {"description": "Not for callers from elsewhere.", "content": _json(refusal)},
+                },
+            }
         },
     }
 

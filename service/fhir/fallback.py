@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from time import perf_counter
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -115,9 +115,9 @@ class Visit:
         self._failures: dict[str, str] = {}
 
     async def completed(
-        self, received: Mapping[Source, Received], queries: Mapping[Source, Query]
+        self, received: Mapping[Source, Received], query: Callable[[Source], Query]
     ) -> dict[Source, Received]:
-        """What arrived, with what was absent or cut short fetched.
+        """What arrived, with what was absent or cut short fetched by the `query` of each source.
 
         A key that arrived whole, found nothing or failed stays as it is: an EHR that sends an OperationOutcome spares
         us a query that would fail again. What cannot be fetched is failed, and what could be fetched in part truncated.
@@ -127,9 +127,7 @@ class Visit:
         asked = [source for source, each in received.items() if each.state in _FETCHED]
         fetches = {source: _Fetch(source) for source in asked}
         if _ID.fullmatch(self._patient_id):
-            await self._within_budget(
-                {source.value: self._fetched(fetches[source], queries[source]) for source in asked}
-            )
+            await self._within_budget({source.value: self._fetched(fetches[source], query(source)) for source in asked})
         elif asked:
             self._failures["patient"] = "unfit-id"
         for source in asked:
@@ -162,11 +160,18 @@ class Visit:
 
         A list with an order of an unknown drug is not known, because it could be any drug.
         """
-        known = medications(each for found in result.values() for each in found.resources)
         bare = {
             source: references
             for source in _OF_MEDICINES
-            if source in result and (references := unnamed_medications(result[source].resources, known))
+            if source in result and (references := unnamed_medications(result[source].resources))
+        }
+        if not bare:
+            return
+        known = medications(each for found in result.values() for each in found.resources)
+        bare = {
+            source: lacking
+            for source, references in bare.items()
+            if (lacking := [each for each in references if id_of(each) not in known])
         }
         if not bare:
             return

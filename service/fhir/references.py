@@ -19,18 +19,40 @@ async def with_medications(bundle: Any, prefetched: Mapping[str, Any] | None, re
     They are looked for in the Bundle, in what was prefetched, and then by `read` on the FHIR server: which rules a
     draft concerns cannot be said before its drug is known, and the words beside a reference may be anything.
     """
+    lacking = _lacking(bundle)
+    if lacking:
+        bundle, lacking = _with_prefetched(bundle, lacking, prefetched)
+    if lacking and read:
+        bundle = _with(bundle, await read(lacking))
+    return bundle
+
+
+def with_prefetched_medications(bundle: Any, prefetched: Mapping[str, Any] | None) -> Any:
+    """The same without asking a FHIR server."""
+    lacking = _lacking(bundle)
+    return _with_prefetched(bundle, lacking, prefetched)[0] if lacking else bundle
+
+
+def _lacking(bundle: Any) -> list[str]:
+    """References of drafts to Medications that are not in their Bundle."""
     entries = bundle.get("entry") if isinstance(bundle, dict) else None
     if not isinstance(entries, list):
-        return bundle
+        return []
     resources = [each.get("resource") for each in entries if isinstance(each, dict)]
-    lacking = unnamed_medications(resources, medications(resources), also_with_words=True)
-    if not lacking:
-        return bundle
+    references = unnamed_medications(resources, also_with_words=True)
+    known = medications(resources) if references else {}
+    return [each for each in references if id_of(each) not in known]
+
+
+def _with_prefetched(bundle: Any, lacking: list[str], prefetched: Mapping[str, Any] | None) -> tuple[Any, list[str]]:
+    """The Bundle with what of the lacking was prefetched, and what is lacking still."""
     beside = medications(_in_bundles(prefetched or {}))
-    found = [beside[id_] for each in dict.fromkeys(lacking) if (id_ := id_of(each)) in beside]
-    if read:
-        found += await read(each for each in lacking if id_of(each) not in beside)
-    return {**bundle, "entry": [*entries, *({"resource": each} for each in found)]}
+    found = [beside[id_] for id_ in dict.fromkeys(map(id_of, lacking)) if id_ in beside]
+    return _with(bundle, found), [each for each in lacking if id_of(each) not in beside]
+
+
+def _with(bundle: Any, found: list[Resource]) -> Any:
+    return {**bundle, "entry": [*bundle["entry"], *({"resource": each} for each in found)]} if found else bundle
 
 
 def _in_bundles(values: Mapping[str, Any]) -> Iterator[Any]:
@@ -41,10 +63,8 @@ def _in_bundles(values: Mapping[str, Any]) -> Iterator[Any]:
             yield entry.get("resource") if isinstance(entry, dict) else None
 
 
-def unnamed_medications(
-    resources: Iterable[Any], known: Mapping[str, Any], *, also_with_words: bool = False
-) -> list[str]:
-    """References to Medications that stand neither in the resource nor among `known`, by id.
+def unnamed_medications(resources: Iterable[Any], *, also_with_words: bool = False) -> list[str]:
+    """References to Medications that do not stand in the resource that refers to them.
 
     Those that come with words for the drug are left out, unless `also_with_words`.
     """
@@ -54,7 +74,7 @@ def unnamed_medications(
         if reference is None:
             continue
         target, words = reference.get("reference"), reference.get("display")
-        if not isinstance(target, str) or not MEDICATION.fullmatch(target) or id_of(target) in known:
+        if not isinstance(target, str) or not MEDICATION.fullmatch(target):
             continue
         if also_with_words or not isinstance(words, str) or not words.strip():
             found.append(target)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})(
 
 _LENGTH_OF_VERSION_00 = 55
 _SERVICE = "b12-cds"
-
-
-class TracingNotInstalled(Exception):
-    """Traces are to be exported, and the packages for it are not installed; the message says how to add them."""
 
 
 class Trace(NamedTuple):
@@ -93,16 +90,22 @@ def collecting() -> bool:
     return bool(_exporting)
 
 
-def export_to(endpoint: str) -> Callable[[], None]:
-    """From now on spans go to an OTLP collector, such as http://collector:4318; gives what sends the last ones.
-
-    Raises `TracingNotInstalled`.
-    """
+def installed() -> bool:
+    """Whether spans can be exported: the extra `tracing` is there."""
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError:
-        raise TracingNotInstalled("B12_CDS_OTLP_ENDPOINT needs the extra 'tracing': b12-cds[tracing]") from None
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def export_to(endpoint: str) -> Callable[[], None]:
+    """From now on spans go to an OTLP collector, such as http://collector:4318.
+
+    Gives what ends that, after it has sent the last ones, for which it waits. Needs to be `installed`.
+    """
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     return collect(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
 
 

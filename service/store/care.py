@@ -1,8 +1,8 @@
-"""Migrations and purges, as the command line and the start of the service ask for them."""
+"""Migrations, purges and demo data, as the command line and the start of the service ask for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.store import migrate as migrations
 from service.store.database import Use, checkpoint, engine, kind_of
-from service.store.rows import delete_some_older, milliseconds
+from service.store.ledger import CallNoted, FeedbackNoted
+from service.store.rows import delete_some_older, is_empty, milliseconds, write_calls, write_feedback
 
 _T = TypeVar("_T")
 
@@ -43,6 +44,20 @@ def purge(url: URL, before: datetime) -> int:
     deleted = _reported(delete_all)
     checkpoint(url)
     return deleted
+
+
+def fill(url: URL, calls: Sequence[CallNoted], feedback: Sequence[FeedbackNoted]) -> None:
+    """Writes invented calls and feedback into a store that holds none. Raises `StoreFailed`, also for one that does."""
+
+    def write() -> None:
+        migrations.migrate(url)
+        with engine(url, Use.CHANGING).begin() as connection:
+            if not is_empty(connection):
+                raise StoreFailed("the store holds records already, and demo data would mix with them")
+            write_calls(connection, calls)
+            write_feedback(connection, [feedback])
+
+    _reported(write)
 
 
 def _reported(work: Callable[[], _T]) -> _T:

@@ -37,7 +37,7 @@ Key = tuple[Any, ...]
 class Asked(NamedTuple):
     """Which cards are asked about: those of whole weeks, from `first` (a Monday) for `weeks`, of one client or of all.
 
-    `inaccurate`: the override reasons that say that a card rested on data that were not so.
+    `inaccurate`: the override reasons that say that a card was wrong.
     """
 
     first: date
@@ -69,9 +69,9 @@ class Reason(NamedTuple):
 class Outcome:
     """What became of the cards of one group.
 
-    `shown` of them were seen, of these `accepted` and `overridden`, `inaccurate` because what they rested on was not
-    so. `silent` were evaluated only, `quiet` kept back after an earlier override. `median_ms`: from being shown to the
-    first answer, in milliseconds; None when none was answered.
+    `shown` of them were seen, of these `accepted` and `overridden`, `inaccurate` because the card was wrong. `silent`
+    were evaluated only, `quiet` kept back after an earlier override. `median_ms`: from being shown to the first answer,
+    in milliseconds; None when none was answered.
     """
 
     shown: int = 0
@@ -100,7 +100,7 @@ class Outcome:
 
     @property
     def inaccuracy(self) -> float | None:
-        """The share of the overridden that rested on data that were not so."""
+        """The share of the overridden that were overridden because the card was wrong."""
         return self.inaccurate / self.overridden if self.overridden else None
 
 

@@ -88,6 +88,11 @@ def overridden_since(connection: Connection, memories: Iterable[bytes], since_ms
     return frozenset(bytes(memory) for memory in connection.execute(statement).scalars())
 
 
+def is_empty(connection: Connection) -> bool:
+    """Whether no call and no feedback was ever written down, or all were deleted."""
+    return not any(connection.execute(select(table).limit(1)).first() for table in (card_shown, call_count, feedback))
+
+
 def delete_expired_tokens(connection: Connection, now_ms: int) -> int:
     """Deletes some of the tokens that have expired; gives how many."""
     return _delete_some(connection, token_used, token_used.c.digest, token_used.c.expires_ms < now_ms)

@@ -20,7 +20,7 @@ from service.endpoints.answers import NO_STORE
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.operations import metrics
-from service.respond import Responder
+from service.respond import HookCall, Responder, build
 from service.settings import Settings
 from tests.fhir_server import BASE, Behaviour, FhirServer, Said, bundle, listening, outcome, said
 from tests.service.calls import SIGN, VIEW, authorization
@@ -296,6 +296,21 @@ async def test_a_draft_that_only_refers_to_its_drug_is_about_that_drug(prefetche
 
     assert [card["source"]["topic"]["code"] for card in answered.json()["cards"]] == ["folate-before-b12"]
     assert ("Medication" in server.kinds()) is not prefetched
+
+
+def test_the_explanation_of_a_call_knows_the_drug_from_prefetch_too() -> None:
+    medication = {"resourceType": "Medication", "id": "m1", "code": FOLIC_ACID["medicationCodeableConcept"]}
+    draft = {**FOLIC_ACID, "medicationReference": {"reference": "Medication/m1"}, "medicationCodeableConcept": None}
+    call = HookCall(
+        hook="order-sign",
+        patient_id=PATIENT_ID,
+        draft_orders={"resourceType": "Bundle", "entry": [{"resource": draft}]},
+        prefetch={"medications": bundle(medication, total=1)},
+    )
+    responder = build(Settings())
+    found = responder.examine(responder.services["b12-order-sign"], call, TODAY)
+
+    assert "folate-before-b12" in [rule.topic for rule in found.rules]
 
 
 async def test_opening_a_chart_with_a_server_that_fails_is_quiet_and_reported() -> None:

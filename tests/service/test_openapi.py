@@ -34,6 +34,9 @@ def test_every_service_is_described_with_its_refusals(document: dict[str, Any]) 
         "/cds-services/b12-order-sign",
         "/cds-services/b12-order-select",
         "/cds-services/b12-patient-view",
+        "/healthz",
+        "/readyz",
+        "/metrics",
     }
     post = document["paths"]["/cds-services/b12-order-sign"]["post"]
     assert set(post["responses"]) == {"200", "400", "401", "404", "412", "413", "415", "429", "500", "503"}

@@ -54,9 +54,9 @@ async def fetched(
     call = call or Call()
     visit = (through or fallback()).visit(call, ACCESS)
     assert visit
-    queries = {source: query(source, call.patient_id, set(of_labs), load().terminology) for source in arrived}
+    patient_id, labs, terminology = call.patient_id, set(of_labs), load().terminology
     with server.intercepting():
-        return await visit.completed(arrived, queries)
+        return await visit.completed(arrived, lambda source: query(source, patient_id, labs, terminology))
 
 
 # --- who may be asked --------------------------------------------------------------------------------------------

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service.operations import tracing
-from tests.fhir_server import FhirServer
+from tests.fhir_server import FhirServer, listening
 from tests.service.calls import SIGN, authorization
 from tests.service.test_fhir_faults import B12_96, FOLIC_ACID, PATIENT_ID, order_sign, service
 
@@ -75,6 +79,34 @@ async def test_a_hook_call_and_its_fetches_are_spans_of_one_trace(
     assert PATIENT_ID not in said
     assert authorization()["access_token"] not in said
     assert "fhir.example.org" not in said
+
+
+class Collector:
+    """Keeps what is exported to it."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[str, bytes]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Takes everything."""
+        request = Request(scope, receive)
+        self.received.append((request.url.path, await request.body()))
+        await Response()(scope, receive, send)
+
+
+@pytest.mark.anyio
+async def test_the_last_spans_reach_the_collector_before_the_service_has_ended() -> None:
+    collector = Collector()
+    async with listening(collector) as base:
+        stop = tracing.export_to(base.removesuffix("/r4"))
+        with tracing.span("hook order-sign"):
+            tracing.note("http.response.status_code", 200)
+        await asyncio.to_thread(stop)
+
+    [(path, exported)] = collector.received
+    assert path == "/v1/traces"
+    assert b"hook order-sign" in exported
+    assert b"b12-cds" in exported
 
 
 def trace_of(span: ReadableSpan) -> str:
