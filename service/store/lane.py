@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.clients.replay import StoreUnavailable
 from service.store.database import kind_of
+from service.store.revision import MigrationFailed
 
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
@@ -56,7 +56,7 @@ class Lane:
             connection = self._connected()
             with connection.begin():
                 return work(connection)
-        except (SQLAlchemyError, CommandError, OSError) as fault:
+        except (SQLAlchemyError, MigrationFailed, OSError) as fault:
             self._warn(kind_of(fault))
             # A new connection costs little, one in a doubtful state may cost everything that comes after.
             self._disconnect()
