@@ -58,7 +58,7 @@ def not_evaluated_card(gaps: Sequence[NotEvaluated], wording: Wording) -> Card:
 
 def _card(text: CardText, indicator: str, topic: str) -> Card:
     return {
-        "uuid": _new_uuid(),
+        "uuid": new_uuid(),
         "summary": text.summary,
         "indicator": indicator,
         "detail": text.detail,
@@ -92,7 +92,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_drawn.clear)
 
 
-def _new_uuid() -> str:
+def new_uuid() -> str:
     """A random UUID (RFC 4122, version 4), without the object that Python's own function builds on the way."""
     if not _drawn:
         drawn = urandom(16 * _AT_A_TIME)
@@ -106,7 +106,7 @@ _VERSION_4 = 0x4 << 76 | 0x2 << 62
 
 
 def _suggestion(suggestion: SuggestionText, actions: list[dict[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {"label": suggestion.label, "uuid": _new_uuid()}
+    result: dict[str, Any] = {"label": suggestion.label, "uuid": new_uuid()}
     if suggestion.recommended:
         result["isRecommended"] = True
     result["actions"] = actions

@@ -48,6 +48,7 @@ def replay(arguments: argparse.Namespace, settings: Settings, library: Library, 
         workers=arguments.workers,
         sample=arguments.sample,
         identifiers=arguments.identifiers,
+        data_dir=settings.data_dir,
         secret=secret.get_secret_value() if secret else None,
     )
     console = Console(stderr=True)

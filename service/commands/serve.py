@@ -81,7 +81,9 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
     )
     if workers > 1:
         with _counted_together():
-            _Supervisor(config, sockets=[config.bind_socket()]).run()
+            # Without clients no process listens for a hang-up: it would end by one.
+            parent = _Supervisor if clients else Multiprocess
+            parent(config, sockets=[config.bind_socket()]).run()
         return
     server = Server(config)
     try:

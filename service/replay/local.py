@@ -15,7 +15,7 @@ from cards.library import Library
 from service.replay import export
 from service.replay.export import Found, Grouped
 from service.replay.part import replay_part
-from service.replay.plan import Plan
+from service.replay.plan import Plan, library
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 # What workers and their databases may take together, of the 2 GB that the whole replay keeps to.
@@ -94,15 +94,13 @@ def _start(finished: Any) -> None:
 
 
 def _replay_to_file(task: tuple[Plan, Path, int, bool, int]) -> None:
-    from service.replay.preloaded import LIBRARY
-
     plan, work, part, medications, memory_mb = task
     target = rows_of(work, part)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
     with export.connect(work / f"spill-{part}", memory_mb, threads=1) as duck, unfinished.open("wb") as file:
         lines = export.patients(duck, work, part, medications=medications)
-        for rows in replay_part(LIBRARY, plan, lines, _done):
+        for rows in replay_part(library(plan.data_dir), plan, lines, _done):
             file.write(rows)
     unfinished.replace(target)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-from cards.library import load
+from service.replay.plan import library
 
-LIBRARY = load()
+library(None)
 gc.collect()
 gc.freeze()

@@ -25,6 +25,7 @@ from service.replay import export, local, report, review
 from service.replay.export import Found, Grouped, NoExport, Problem
 from service.replay.plan import MONTHS, REPLAYED, Plan, key_from
 from service.replay.tables import Tables
+from service.value_sets.products import files
 
 EngineName = Literal["local", "spark"]
 _COUNTING_MB = 900
@@ -36,6 +37,7 @@ class Wish:
     """What is asked for on the command line.
 
     `since` and `until`: days, None for the default. `secret`: what pseudonyms are made with; None: one of this run.
+    `data_dir`: where a site keeps the drugs of its own release.
     """
 
     export: Path
@@ -51,6 +53,7 @@ class Wish:
     sample: int = 50
     identifiers: bool = False
     secret: str | None = None
+    data_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ def _plan(wish: Wish, grouped: Grouped, work: Path) -> Plan:
         hooks=wish.hooks,
         sample=wish.sample,
         identifiers=wish.identifiers,
+        data_dir=wish.data_dir,
     )
 
 
@@ -195,6 +199,7 @@ def _forget_other_plans(plan: Plan, wish: Wish, found: Found, work: Path) -> Non
         "files": export.fingerprint(found),
         "engine": wish.engine,
         "version": version("b12-cds"),
+        "own_drugs": _own_drugs(wish.data_dir),
     }
     known = work / "plan.json"
     if not known.exists() or orjson.loads(known.read_bytes()) != told:
@@ -228,6 +233,12 @@ def _write_problems(path: Path, problems: list[Problem]) -> None:
         lines = csv.writer(file)
         lines.writerow(Problem._fields)
         lines.writerows((each.file, each.row or "", each.what) for each in problems)
+
+
+def _own_drugs(data_dir: Path | None) -> list[list[Any]]:
+    """What tells one set of imported drugs from another."""
+    found = files(data_dir) if data_dir else ()
+    return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in found]
 
 
 def _told(plan: Plan) -> dict[str, Any]:

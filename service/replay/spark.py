@@ -27,7 +27,7 @@ from service.replay.export import Found, Grouped, Problem
 from service.replay.keyed import NO_KIND, Keyed, keyed
 from service.replay.part import Line, replay_part
 from service.replay.patient import KINDS
-from service.replay.plan import Plan
+from service.replay.plan import Plan, library
 
 _SECONDS_BETWEEN_REPORTS = 0.5
 _PARTS_FOR_A_CORE = 4
@@ -179,7 +179,7 @@ def _rows(
     plan: Plan, part: Iterable[tuple[str, tuple[str, str | None]]], done: Callable[[int], None]
 ) -> Iterator[str]:  # fmt: skip
     lines: Iterator[Line] = ((patient, line, medication) for patient, (line, medication) in part)
-    for rows in replay_part(load(), plan, lines, done):
+    for rows in replay_part(library(plan.data_dir), plan, lines, done):
         # Spark ends each record with a line end of its own.
         if rows:
             yield rows[:-1].decode()

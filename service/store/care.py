@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.store import migrate as migrations
 from service.store.database import Use, checkpoint, engine, kind_of
 from service.store.ledger import CallNoted, FeedbackNoted
+from service.store.revision import MigrationFailed
 from service.store.rows import delete_some_older, is_empty, milliseconds, write_calls, write_feedback
 
 _T = TypeVar("_T")
@@ -24,7 +23,14 @@ class StoreFailed(Exception):
 
 def migrate(url: URL) -> bool:
     """Brings the tables up to date; whether there was anything to do. Raises `StoreFailed`."""
-    return _reported(lambda: migrations.migrate(url))
+    return _reported(lambda: _brought_up_to_date(url))
+
+
+def _brought_up_to_date(url: URL) -> bool:
+    # Loaded only here: serving needs nothing of it.
+    from service.store.migrate import migrate as upgrade
+
+    return upgrade(url)
 
 
 def purge(url: URL, before: datetime) -> int:
@@ -50,7 +56,7 @@ def fill(url: URL, calls: Sequence[CallNoted], feedback: Sequence[FeedbackNoted]
     """Writes invented calls and feedback into a store that holds none. Raises `StoreFailed`, also for one that does."""
 
     def write() -> None:
-        migrations.migrate(url)
+        _brought_up_to_date(url)
         with engine(url, Use.CHANGING).begin() as connection:
             if not is_empty(connection):
                 raise StoreFailed("the store holds records already, and demo data would mix with them")
@@ -63,5 +69,5 @@ def fill(url: URL, calls: Sequence[CallNoted], feedback: Sequence[FeedbackNoted]
 def _reported(work: Callable[[], _T]) -> _T:
     try:
         return work()
-    except (SQLAlchemyError, CommandError, OSError) as fault:
+    except (SQLAlchemyError, MigrationFailed, OSError) as fault:
         raise StoreFailed(f"the store cannot be used: {kind_of(fault)}") from None

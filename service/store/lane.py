@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.clients.replay import StoreUnavailable
 from service.store.database import kind_of
+from service.store.revision import MigrationFailed
 
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
@@ -66,7 +66,7 @@ class Lane:
             connection = self._connected()
             with connection.begin():
                 return work(connection)
-        except (SQLAlchemyError, CommandError, OSError) as fault:
+        except (SQLAlchemyError, MigrationFailed, OSError) as fault:
             self._warn(kind_of(fault))
             # A new connection costs little, one in a doubtful state may cost everything that comes after.
             self._disconnect()

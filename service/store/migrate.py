@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, text
+from alembic.util import CommandError
+from sqlalchemy import URL, text
 
 from service.store.database import Use, engine
+from service.store.revision import MigrationFailed, is_ready
 
 # Any number will do, so long as nothing else locks the same one in this database.
 _LOCK = 0xB12C_D5
@@ -21,7 +20,8 @@ def migrate(url: URL) -> bool:
     """Brings the database to the newest revision; whether there was anything to do.
 
     Another process that migrates is waited for; what a newer version of the service has made is left as it is.
-    Raises `sqlalchemy.exc.SQLAlchemyError`, or `OSError` where the folder of the database cannot be made.
+    Raises `MigrationFailed`, `sqlalchemy.exc.SQLAlchemyError`, or `OSError` where the folder of the database cannot be
+    made.
     """
     if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -35,29 +35,11 @@ def migrate(url: URL) -> bool:
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as fault:
+            raise MigrationFailed from fault
     return True
-
-
-def is_ready(connection: Connection) -> bool:
-    """Whether the tables are those of this version of the service, or of a newer one."""
-    revision = MigrationContext.configure(connection).get_current_revision()
-    return revision is not None and (revision == _newest() or revision not in _known())
-
-
-@cache
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(_MIGRATIONS))
-
-
-@cache
-def _newest() -> str | None:
-    return _scripts().get_current_head()
-
-
-@cache
-def _known() -> frozenset[str]:
-    return frozenset(script.revision for script in _scripts().walk_revisions())
 
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Table, delete, select
@@ -49,7 +50,7 @@ def _write_in_one_statement(connection: Connection, uses: Sequence[TokenUse]) ->
     earliest: dict[bytes, int] = {}
     for place, use in enumerate(uses):
         earliest.setdefault(use.digest, place)
-    statement = _insert(connection, token_used).on_conflict_do_nothing().returning(token_used.c.digest)
+    statement = _unless_there(connection.dialect.name, token_used).returning(token_used.c.digest)
     # In the same order in every process, so that no two wait for each other.
     rows = [uses[earliest[digest]]._asdict() for digest in sorted(earliest)]
     new = {bytes(digest) for digest in connection.execute(statement, rows).scalars()}
@@ -60,14 +61,14 @@ def write_feedback(connection: Connection, calls: Sequence[Sequence[FeedbackNote
     """Writes the entries of several calls down; an entry that stands there already is left as it is."""
     rows = [_feedback_row(entry) for entries in calls for entry in entries]
     if rows:
-        connection.execute(_insert(connection, feedback).on_conflict_do_nothing(), rows)
+        connection.execute(_unless_there(connection.dialect.name, feedback), rows)
     return [None] * len(calls)
 
 
 def write_calls(connection: Connection, calls: Sequence[CallNoted]) -> None:
     """Writes the cards of calls down and adds to the counts."""
     if cards := [row for call in calls for row in _card_rows(call)]:
-        connection.execute(_insert(connection, card_shown).on_conflict_do_nothing(), cards)
+        connection.execute(_unless_there(connection.dialect.name, card_shown), cards)
     _add(connection, call_count, _call_counts(calls))
     _add(connection, rule_count, _rule_counts(calls))
 
@@ -144,22 +145,26 @@ def _feedback_row(entry: FeedbackNoted) -> dict[str, Any]:
 
 
 def _call_counts(calls: Sequence[CallNoted]) -> dict[tuple[Any, ...], Counter[str]]:
-    counts: dict[tuple[Any, ...], Counter[str]] = {}
+    counts: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for call in calls:
-        count = counts.setdefault(_bucket(call), Counter())
+        count = counts[_bucket(call)]
         count["calls"] += 1
-        count["with_unrecognised"] += call.unrecognised_codes > 0
-        count["unrecognised_codes"] += call.unrecognised_codes
+        if call.unrecognised_codes:
+            count["with_unrecognised"] += 1
+            count["unrecognised_codes"] += call.unrecognised_codes
     return counts
 
 
 def _rule_counts(calls: Sequence[CallNoted]) -> dict[tuple[Any, ...], Counter[str]]:
-    counts: dict[tuple[Any, ...], Counter[str]] = {}
+    counts: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for call in calls:
-        outcomes = [(topic, EVALUATED, "") for topic in call.evaluated]
-        outcomes += [(gap.topic, gap.reason, ",".join(gap.data)) for gap in call.gaps]
-        for outcome in outcomes:
-            counts.setdefault((*_bucket(call), *outcome), Counter())["times"] += 1
+        if not (call.evaluated or call.gaps):
+            continue
+        bucket = _bucket(call)
+        for topic in call.evaluated:
+            counts[*bucket, topic, EVALUATED, ""]["times"] += 1
+        for gap in call.gaps:
+            counts[*bucket, gap.topic, gap.reason, ",".join(gap.data)]["times"] += 1
     return counts
 
 
@@ -171,18 +176,31 @@ def _add(connection: Connection, table: Table, counts: Mapping[tuple[Any, ...], 
     """Adds to the numbers that stand under the keys of `table`."""
     if not counts:
         return
-    keys = [column.name for column in table.primary_key]
-    numbers = [column.name for column in table.columns if column.name not in keys]
+    keys, numbers, statement = _adding(connection.dialect.name, table)
     # In the same order in every process, so that no two wait for each other.
     rows = [
         {**dict(zip(keys, key, strict=True)), **{name: count[name] for name in numbers}}
         for key, count in sorted(counts.items())
     ]
-    statement = _insert(connection, table)
+    connection.execute(statement, rows)
+
+
+@cache
+def _adding(dialect: str, table: Table) -> tuple[list[str], list[str], Any]:
+    """The keys and the numbers of a table of counts, and the statement that adds to the numbers."""
+    keys = [column.name for column in table.primary_key]
+    numbers = [column.name for column in table.columns if column.name not in keys]
+    statement = _insert(dialect, table)
     added = {name: table.c[name] + statement.excluded[name] for name in numbers}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=added), rows)
+    return keys, numbers, statement.on_conflict_do_update(index_elements=keys, set_=added)
 
 
-def _insert(connection: Connection, table: Table) -> Any:
+@cache
+def _unless_there(dialect: str, table: Table) -> Any:
+    """An INSERT that leaves alone what stands there already."""
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+def _insert(dialect: str, table: Table) -> Any:
     """An INSERT that may say what is to happen when its key is taken; both databases know it, the standard does not."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

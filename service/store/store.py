@@ -22,7 +22,7 @@ from service.operations import metrics
 from service.store.database import Use, checkpoint, engine, kind_of
 from service.store.lane import Batches, Lane, answered
 from service.store.ledger import CallNoted, FeedbackNoted
-from service.store.migrate import is_ready, migrate
+from service.store.revision import is_ready
 from service.store.rows import (
     TokenUse,
     delete_expired_tokens,
@@ -152,6 +152,9 @@ class Store:
         if not self._where.may_migrate:
             return False
         connection.rollback()
+        # Loaded only where there is something to migrate: it takes memory for as long as the process lives.
+        from service.store.migrate import migrate
+
         migrate(self._where.url)
         return True
 

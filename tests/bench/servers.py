@@ -21,6 +21,8 @@ _SECONDS_TO_START = 90.0
 _SECONDS_TO_ANSWER = 30.0
 _SECONDS_TO_STOP = 5.0
 _SETTINGS = "B12_CDS_"
+# A service that is measured has been started before: its first start makes the tables of the store.
+_ONCE = ["-m", "service", "migrate"]
 
 
 class ServerFailed(Exception):
@@ -61,7 +63,7 @@ def service(**settings: str) -> Iterator[Server]:
     port = _free_port()
     command = ["-m", "service", "serve", "--open", "--host", HOST, "--port", str(port), "--workers", "1"]
     with _running(
-        "service", command, port, {f"{_SETTINGS}{name}": value for name, value in settings.items()}
+        "service", command, port, {f"{_SETTINGS}{name}": value for name, value in settings.items()}, _ONCE
     ) as server:
         yield server
 
@@ -89,11 +91,19 @@ def _app(name: str, app: str) -> Iterator[Server]:
 
 
 @contextmanager
-def _running(name: str, command: list[str], port: int, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def _running(
+    name: str,
+    command: list[str],
+    port: int,
+    settings: Mapping[str, str] | None = None,
+    beforehand: list[str] | None = None,
+) -> Iterator[Server]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_SETTINGS)}
     environment |= settings or {}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as data:
         environment["B12_CDS_DATA_DIR"] = data
+        if beforehand:
+            subprocess.run([sys.executable, *beforehand], cwd=PROJECT, env=environment, stdout=output, check=True)
         process = subprocess.Popen(
             [sys.executable, *command], cwd=PROJECT, env=environment, stdout=output, stderr=output
         )

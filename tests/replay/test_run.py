@@ -18,6 +18,7 @@ from cards.rule import Hook
 from service.demo import population
 from service.replay import local
 from service.replay.run import Listener, Outcome, Wish, run
+from service.value_sets.products import Product, save
 from tests.replay.charts import LONDON, TODAY, anaemia, order, person, write
 
 KEY = "a secret that is long enough for pseudonyms"
@@ -267,3 +268,16 @@ def test_text_of_the_export_never_becomes_markup(tmp_path: Path) -> None:
     text = outcome.report.read_text("utf-8")
     assert "&lt;script&gt;" in text
     assert "<script" not in text
+
+
+def test_a_replay_knows_the_drugs_of_the_sites_own_release(tmp_path: Path) -> None:
+    product = Product("90000001", "Unheard-of 5mg tablets", "SCD", ("folic_acid",), several=False)
+    save([product], "RXNORM", load().terminology, tmp_path / "data", "own")
+    coding = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "90000001"}
+    own = order("", "2026-11-02", medicationCodeableConcept={"coding": [coding]})
+    folder = write(tmp_path / "export", {"a.ndjson": [person(), anaemia("2025-03-01"), own]})
+
+    for data_dir, count in ((None, 0), (tmp_path / "data", 1)):
+        run(wish(folder, tmp_path / "out", workers=1, data_dir=data_dir), load(), TODAY, Listener())
+
+        assert sum(row["ordered"] == "folic acid" for row in table(tmp_path / "out", "cards")) == count

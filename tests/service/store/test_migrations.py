@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import anyio
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, inspect, text
 
 from service.clients.replay import StoreUnavailable
-from service.store import care
+from service.store import care, migrations
 from service.store.database import Use, engine
 from service.store.ledger import CallNoted, CardShown, FeedbackNoted, Gap
 from service.store.migrate import migrate
+from service.store.revision import REVISIONS
 from service.store.store import Store, Where
 from service.store.tables import card_shown, feedback, metadata
 from tests.service.store.stored import NOON, UNHURRIED, rows, store_at
@@ -97,3 +102,27 @@ def test_a_purge_goes_on_until_nothing_old_is_left(url: URL) -> None:
 
     assert care.purge(url, NOON) == 2_500
     assert rows(url, feedback) == []
+
+
+def test_the_revisions_that_serving_knows_are_those_of_the_migrations() -> None:
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+
+    assert tuple(reversed([each.revision for each in scripts.walk_revisions()])) == REVISIONS
+
+
+def test_serving_from_tables_that_are_there_loads_nothing_of_alembic(url: URL) -> None:
+    """It would take 10 MB in each process."""
+    code = (
+        "import sys, service.app\n"
+        "from sqlalchemy import make_url\n"
+        "from service.store.database import Use, engine\n"
+        "from service.store.revision import is_ready\n"
+        "with engine(make_url(sys.argv[1]), Use.QUICK).connect() as connection:\n"
+        "    assert is_ready(connection)\n"
+        "print('alembic' in sys.modules)\n"
+    )
+    address = url.render_as_string(hide_password=False)
+
+    done = subprocess.run([sys.executable, "-c", code, address], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"
