@@ -195,7 +195,7 @@ def _run(line: Line, top: float) -> Markup:
     drawn = Markup()
     for stretch in _stretches(line.values):
         points = " ".join(
-            f"{place / max(len(line.values) - 1, 1) * 1000:.1f},{1000 - value / top * 1000:.1f}"
+            f"{place / max(len(line.values) - 1, 1) * 1000:.0f},{1000 - value / top * 1000:.0f}"
             for place, value in stretch
         )
         drawn += Markup('<polyline class="plot-{}" points="{}"><title>{}</title></polyline>').format(

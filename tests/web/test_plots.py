@@ -89,8 +89,8 @@ def test_panels_share_a_scale_unless_told_otherwise() -> None:
     def heights(drawn: Markup) -> list[str]:
         return [str(each.get("points")).split(",")[-1] for each in SVG(drawn).iter("polyline")]
 
-    assert heights(plots.panels(["a", "b"], two, "cards")) == ["0.0", "900.0"]
-    assert heights(plots.panels(["a", "b"], two, "cards", one_scale=False)) == ["0.0", "0.0"]
+    assert heights(plots.panels(["a", "b"], two, "cards")) == ["0", "900"]
+    assert heights(plots.panels(["a", "b"], two, "cards", one_scale=False)) == ["0", "0"]
 
 
 def test_a_panel_tells_in_words_what_it_shows() -> None:
