@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +25,8 @@ _Result = TypeVar("_Result")
 
 _SECONDS_BETWEEN_CONNECTING = 0.5
 _SECONDS_BETWEEN_WARNINGS = 30.0
+# The last part of the time that a call may wait: nothing else runs in it.
+_GRACE_SECONDS = 0.005
 
 
 class Lane:
@@ -39,6 +42,7 @@ class Lane:
         self._prepared = prepared
         self._thread = ThreadPoolExecutor(1, f"store-{name}")
         self._connection: Connection | None = None
+        self._began: float | None = None
         self._connect_not_before = 0.0
         self._warn_not_before = 0.0
 
@@ -46,12 +50,18 @@ class Lane:
         """Runs `work` in a transaction; the future raises `StoreUnavailable` where that failed."""
         return self._thread.submit(self._run, work)
 
+    def is_stuck(self, seconds: float) -> bool:
+        """Whether what it works on has taken longer than that: who comes now would wait for nothing."""
+        began = self._began
+        return began is not None and time.monotonic() > began + seconds
+
     def close(self, *, wait: bool) -> None:
         """Ends the thread and its connection; work that has not begun is dropped."""
         self._thread.submit(self._disconnect)
         self._thread.shutdown(wait=wait)
 
     def _run(self, work: Callable[[Connection], _Result]) -> _Result:
+        self._began = time.monotonic()
         try:
             connection = self._connected()
             with connection.begin():
@@ -61,6 +71,8 @@ class Lane:
             # A new connection costs little, one in a doubtful state may cost everything that comes after.
             self._disconnect()
             raise StoreUnavailable from None
+        finally:
+            self._began = None
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -96,6 +108,32 @@ class Lane:
             _log.warning("store, %s: %s", self._name, what)
 
 
+async def answered(future: Future[_Result], seconds: float, floor: float = 0.0) -> _Result:
+    """What a lane answers. Raises `StoreUnavailable` when it does not within `seconds`.
+
+    `floor`: for so long nothing else runs, so that an answer that takes less need not wait for its turn.
+    """
+    if not _done_within(future, floor):
+        answer = asyncio.wrap_future(future)
+        # A fault is taken from `future`; asyncio would report one that nobody took from `answer`.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait((answer,), timeout=max(0.0, seconds - _GRACE_SECONDS))
+        if not _done_within(future, _GRACE_SECONDS):
+            answer.cancel()
+            raise StoreUnavailable
+    return future.result()
+
+
+def _done_within(future: Future[Any], seconds: float) -> bool:
+    """Whether it is done, after a wait in which this thread leaves the interpreter to the others.
+
+    A busy event loop hardly ever does: without this, a lane that needs it a few times comes too late by our own fault.
+    """
+    if not future.done() and seconds > 0:
+        wait((future,), seconds)
+    return future.done()
+
+
 @dataclass(eq=False, slots=True)
 class _Batch(Generic[_Item, _Result]):
     """Items that are written together; `outcome` stands from when they are handed to the lane."""
@@ -103,6 +141,16 @@ class _Batch(Generic[_Item, _Result]):
     arrived: asyncio.Future[None]
     items: list[_Item] = field(default_factory=list)
     outcome: Future[Sequence[_Result]] | None = None
+    given_up: bool = False
+
+    def is_written(self, seconds: float = 0.0) -> bool:
+        """Whether it has been written, or has failed; once, and not again, after a wait of so long."""
+        if self.outcome is None:
+            return False
+        patient = seconds if not self.given_up else 0.0
+        done = _done_within(self.outcome, patient)
+        self.given_up = self.given_up or (patient > 0 and not done)
+        return done
 
     def results(self) -> Sequence[_Result]:
         """What writing came to. Raises `StoreUnavailable` where it failed or is still going on."""
@@ -114,25 +162,29 @@ class _Batch(Generic[_Item, _Result]):
 class Batches(Generic[_Item, _Result]):
     """Items of concurrent calls, written in one transaction: what comes while one is written goes into the next.
 
-    `write` gives one result for each item. Not more than `capacity` items wait.
+    `write` gives one result for each item. Not more than `capacity` items wait. `floor`: see `answered`.
     """
 
     def __init__(
-        self, lane: Lane, write: Callable[[Connection, Sequence[_Item]], Sequence[_Result]], capacity: int
+        self,
+        lane: Lane,
+        write: Callable[[Connection, Sequence[_Item]], Sequence[_Result]],
+        capacity: int,
+        floor: float = 0.0,
     ) -> None:
         self._lane = lane
         self._write = write
         self._capacity = capacity
+        self._floor = floor
         self._next: _Batch[_Item, _Result] | None = None
         self._sent: _Batch[_Item, _Result] | None = None
-        self._sent_at = 0.0
 
     async def put(self, item: _Item, seconds: float) -> _Result:
         """Writes the item and gives its result. Raises `StoreUnavailable` when that takes longer than `seconds`.
 
         An item that took too long is written all the same, as soon as the store answers again.
         """
-        stuck = self._sent is not None and time.monotonic() > self._sent_at + seconds and not self._is_written()
+        stuck = self._sent is not None and self._lane.is_stuck(seconds)
         batch = self._next or _Batch(asyncio.get_running_loop().create_future())
         self._next = batch
         if len(batch.items) >= self._capacity:
@@ -143,22 +195,25 @@ class Batches(Generic[_Item, _Result]):
             self._send()
         if stuck:
             raise StoreUnavailable
-        await asyncio.wait((batch.arrived,), timeout=seconds)
-        # A busy event loop learns late of what was written in time: ask, whatever the clock says.
+        if not batch.is_written():
+            await asyncio.wait((batch.arrived,), timeout=max(0.0, seconds - _GRACE_SECONDS))
+            batch.is_written(_GRACE_SECONDS)
         return batch.results()[place]
 
-    def _is_written(self) -> bool:
-        return self._sent is not None and self._sent.outcome is not None and self._sent.outcome.done()
-
     def _send(self) -> None:
-        batch, self._next = self._next, None
-        self._sent = batch
-        if batch is None:
-            return
-        self._sent_at = time.monotonic()
-        items = batch.items
-        outcome = self._lane.submit(lambda connection: self._write(connection, items))
-        batch.outcome = outcome
+        while (batch := self._next) is not None:
+            self._next, self._sent = None, batch
+            batch.outcome = self._lane.submit(partial(self._written, batch.items))
+            if not _done_within(batch.outcome, self._floor):
+                self._tell(batch, batch.outcome)
+                return
+            self._close(batch)
+
+    def _written(self, items: Sequence[_Item], connection: Connection) -> Sequence[_Result]:
+        return self._write(connection, items)
+
+    def _tell(self, batch: _Batch[_Item, _Result], outcome: Future[Sequence[_Result]]) -> None:
+        """Has the event loop told when the batch is written."""
         loop = batch.arrived.get_loop()
 
         def tell(_: object) -> None:
@@ -169,7 +224,10 @@ class Batches(Generic[_Item, _Result]):
         outcome.add_done_callback(tell)
 
     def _arrived(self, batch: _Batch[_Item, _Result]) -> None:
+        self._close(batch)
+        self._send()
+
+    def _close(self, batch: _Batch[_Item, _Result]) -> None:
+        self._sent = None
         if not batch.arrived.done():
             batch.arrived.set_result(None)
-        if self._sent is batch:
-            self._send()

@@ -7,7 +7,6 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.clients.replay import StoreUnavailable
 from service.operations import metrics
 from service.store.database import Use, checkpoint, engine, kind_of
-from service.store.lane import Batches, Lane
+from service.store.lane import Batches, Lane, answered
 from service.store.ledger import CallNoted, FeedbackNoted
 from service.store.revision import is_ready
 from service.store.rows import (
@@ -44,6 +43,9 @@ _SECONDS_TO_BE_READY = 1.0
 _SECONDS_BETWEEN_FLUSHES = 0.2
 _SECONDS_AFTER_A_FAILED_FLUSH = 1.0
 _SECONDS_BETWEEN_CHORES = 2.0
+_TOKEN_SHARE = 0.6
+# SQLite answers in less time than a turn of the event loop takes.
+_FLOOR_SECONDS = 0.002
 _TOKENS_WAITING = 2_000
 _FEEDBACK_WAITING = 2_000
 # A longer transaction would make the calls wait that ask whether a token was used.
@@ -78,12 +80,15 @@ class Store:
         self._where = where
         self._quiet_ms = quiet_days * DAY_MS
         self._clock = clock
-        self._patience = patience
+        # One call may ask both.
+        self._token_patience = patience if not quiet_days else patience * _TOKEN_SHARE
+        self._memory_patience = patience * (1 - _TOKEN_SHARE)
         self._feedback_patience = feedback_patience
         self._calls_waiting = calls_waiting
         self._quick = Lane("cards", engine(where.url, Use.QUICK), self._prepared)
         self._durable = Lane("feedback", engine(where.url, Use.DURABLE), self._prepared)
-        self._tokens = Batches(self._quick, write_token_uses, _TOKENS_WAITING)
+        self._floor = _FLOOR_SECONDS if where.url.get_backend_name() == "sqlite" else 0.0
+        self._tokens = Batches(self._quick, write_token_uses, _TOKENS_WAITING, self._floor)
         self._feedback = Batches(self._durable, write_feedback, _FEEDBACK_WAITING)
         self._calls: deque[CallNoted] = deque()
         self._flushing = asyncio.Lock()
@@ -105,7 +110,7 @@ class Store:
         # The first use of a connection takes longer than a card may wait.
         for lane in (self._quick, self._durable):
             with suppress(StoreUnavailable):
-                await _answer(lane.submit(_ping), _SECONDS_TO_START)
+                await answered(lane.submit(_ping), _SECONDS_TO_START)
         self._do(self._chores())
 
     async def stop(self) -> None:
@@ -135,7 +140,7 @@ class Store:
     async def reachable(self) -> bool:
         """Whether the database answers."""
         try:
-            await _answer(self._durable.submit(_ping), _SECONDS_TO_BE_READY)
+            await answered(self._durable.submit(_ping), _SECONDS_TO_BE_READY)
         except StoreUnavailable:
             return False
         return True
@@ -161,7 +166,7 @@ class Store:
         Raises `StoreUnavailable` when that cannot be told within 20 ms; the use is then written down later.
         """
         digest = hashlib.sha256(f"{len(issuer)}:{issuer}{jti}".encode("utf-8", "surrogatepass")).digest()
-        return await self._tokens.put(TokenUse(digest, milliseconds(expires)), self._patience)
+        return await self._tokens.put(TokenUse(digest, milliseconds(expires)), self._token_patience)
 
     # --- cards ---------------------------------------------------------------------------------------------------
 
@@ -181,9 +186,11 @@ class Store:
         wanted = tuple(memories)
         if not wanted or not self._quiet_ms:
             return frozenset()
+        if self._quick.is_stuck(self._memory_patience):
+            raise StoreUnavailable
         since = milliseconds(self._clock()) - self._quiet_ms
         found = self._quick.submit(lambda connection: overridden_since(connection, wanted, since))
-        return await _answer(found, self._patience)
+        return await answered(found, self._memory_patience, self._floor)
 
     async def flush(self) -> None:
         """Writes down every call that waits; leaves them waiting where the store does not answer."""
@@ -245,19 +252,6 @@ class Store:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _answer(future: Future[_T], seconds: float) -> _T:
-    """What the store answers. Raises `StoreUnavailable` when it does not within `seconds`."""
-    answer = asyncio.wrap_future(future)
-    # A fault is taken from `future`; asyncio would report one that nobody took from `answer`.
-    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.wait((answer,), timeout=seconds)
-    # A busy event loop learns late of what came in time: ask, whatever the clock says.
-    if not future.done():
-        answer.cancel()
-        raise StoreUnavailable
-    return future.result()
 
 
 def _ping(connection: Connection) -> None:

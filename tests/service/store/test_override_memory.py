@@ -16,6 +16,7 @@ from cards.library import load
 from cards.vignettes import all_files
 from service.cds_hooks.as_if import AS_IF
 from service.demo import ehr as pretend
+from service.store.ledger import REHEARSED
 from service.store.store import Store
 from service.store.tables import card_shown
 from tests.service.store.stored import (
@@ -221,4 +222,4 @@ async def test_in_the_sandbox_an_override_is_told_but_not_remembered(url: URL) -
 
         assert await ehr.card(rehearsed) is not None
 
-    assert {row["client"] for row in rows(url, card_shown)} == {"sandbox"}
+    assert {row["client"] for row in rows(url, card_shown)} == {REHEARSED}
