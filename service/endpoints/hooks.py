@@ -63,6 +63,7 @@ class Hooks:
         self._max_body_bytes = max_body_bytes
         self._today = today
         self._rehearsals = rehearsals
+        self._answered: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call, or says why not."""
@@ -87,8 +88,10 @@ class Hooks:
     async def _answer(self, caller: Caller, service: Service, raw: bytes) -> tuple[int, bytes]:
         document = body.json_object(raw)
         if len(raw) > _LARGE_BYTES:
-            # To take apart thousands of objects takes a tenth of the time of a call: it can wait for the answer.
-            asyncio.get_running_loop().call_soon(_let_go, document)
+            # To take apart thousands of objects takes a tenth of the time of a call: it can wait for the answer. Only
+            # one waits, or the memory of many calls would add up.
+            self._answered = document
+            asyncio.get_running_loop().call_soon(self._let_go)
         request = envelope(document)
         about_call(request.hook_instance)
         call = hook_call(service, request)
@@ -108,6 +111,9 @@ class Hooks:
                 raise Refused(400, "structure", "The body is nested too deep.") from None
             log_fault(fault, request.hook_instance)
             return 500, FAULT_BODY
+
+    def _let_go(self) -> None:
+        self._answered = None
 
     def _setting(self, caller: Caller, document: dict[str, Any]) -> _Setting:
         """Who answers, for which day, and in whose name it is written down.
@@ -200,10 +206,6 @@ def _check_drafts(context: Mapping[str, Any]) -> None:
         raise _wrong({"context.draftOrders.resourceType": "not_a_bundle"})
     if not isinstance(drafts.get("entry") or [], list):
         raise _wrong({"context.draftOrders.entry": "list_type"})
-
-
-def _let_go(_document: object) -> None:
-    """Does nothing; whoever is called with an object holds it until then."""
 
 
 def _text(context: Mapping[str, Any], name: str) -> str | None:

@@ -66,15 +66,15 @@ def test_whichever_process_is_asked_tells_what_all_have_counted(
     assert list(tmp_path.glob("b12-cds-metrics-*")) == []
 
 
-async def test_a_server_that_is_told_to_end_answers_the_calls_it_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_is_told_to_end_answers_the_calls_it_has_taken() -> None:
     server = Waiting()
     async with listening(server) as base:
-        monkeypatch.setenv("B12_CDS_OPEN_FHIR_SERVERS", base)
-        monkeypatch.setenv("B12_CDS_FHIR_BUDGET_MS", "5000")
-        with served() as (address, process):
+        environment = {"B12_CDS_OPEN_FHIR_SERVERS": base, "B12_CDS_FHIR_BUDGET_MS": "5000"}
+        with served("--open", environment=environment) as (address, process):
             async with httpx.AsyncClient(base_url=address, timeout=60) as ehr:
                 call = asyncio.create_task(ehr.post(SIGN, json=order_sign(FOLIC_ACID, base)))
-                await server.began.wait()
+                async with asyncio.timeout(60):
+                    await server.began.wait()
                 process.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(_read_until, process, "Shutting down")
                 server.go_on.set()
