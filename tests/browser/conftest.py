@@ -12,16 +12,16 @@ from playwright.sync_api import Browser, Page
 from tests.browser.server import CHROMIUM, browser, served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the service."""
     with served(tmp_path_factory.mktemp("site")) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The browser."""
+    """The browser. It has an event loop running in this thread, beside which no asynchronous test can run."""
     if not CHROMIUM.exists():
         absent = f"{CHROMIUM} is not there: what people see cannot be looked at"
         if os.environ.get("CI") == "true":
