@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -130,7 +130,9 @@ def _done_within(future: Future[Any], seconds: float) -> bool:
     A busy event loop hardly ever does: without this, a lane that needs it a few times comes too late by our own fault.
     """
     if not future.done() and seconds > 0:
-        wait((future,), seconds)
+        # Its result or its fault is taken later, by whoever asked.
+        with suppress(TimeoutError, CancelledError):
+            future.exception(seconds)
     return future.done()
 
 
