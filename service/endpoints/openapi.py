@@ -8,9 +8,11 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from service.cds_hooks.discovery import CDSServices
+from service.cds_hooks.feedback import CDSFeedback
 from service.cds_hooks.outcome import OperationOutcome
 from service.cds_hooks.request import CDSRequest
 from service.cds_hooks.response import CDSResponse
+from service.present import OVERRIDE_SYSTEM
 from service.respond import Service
 
 TITLE = "B12 CDS"
@@ -53,6 +55,32 @@ _DRAFT = {
         }
     ],
 }
+_FEEDBACK = {
+    "accepted": {
+        "value": {
+            "feedback": [
+                {
+                    "card": "8d3f1c1e-7a70-4e0c-9f1e-0c5c3a8f0001",
+                    "outcome": "accepted",
+                    "acceptedSuggestions": [{"id": "1b0a6d9f-52c3-4c0a-8e39-3b1c8f3a0002"}],
+                    "outcomeTimestamp": "2026-11-25T09:30:08Z",
+                }
+            ]
+        }
+    },
+    "overridden": {
+        "value": {
+            "feedback": [
+                {
+                    "card": "8d3f1c1e-7a70-4e0c-9f1e-0c5c3a8f0001",
+                    "outcome": "overridden",
+                    "overrideReason": {"reason": {"code": "patient-choice", "system": OVERRIDE_SYSTEM}},
+                    "outcomeTimestamp": "2026-11-25T09:30:08.571Z",
+                }
+            ]
+        }
+    },
+}
 _DRAFTS = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": _DRAFT}]}
 _NOTHING_FOUND = {"resourceType": "Bundle", "type": "searchset", "total": 0}
 
@@ -64,6 +92,7 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
             (CDSServices, "serialization"),
             (CDSRequest, "validation"),
             (CDSResponse, "serialization"),
+            (CDSFeedback, "validation"),
             (OperationOutcome, "serialization"),
         ],
         ref_template="#/components/schemas/{model}",
@@ -104,6 +133,7 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
                 },
             }
         }
+        paths[f"/cds-services/{service.id}/feedback"] = _feedback(service, schemas[CDSFeedback], refusals)
     paths |= _for_operators(schemas[OperationOutcome])
     return {
         "openapi": "3.1.0",
@@ -120,6 +150,26 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
                 "operator": {"type": "http", "scheme": "bearer", "description": _OPERATOR},
             },
         },
+    }
+
+
+def _feedback(service: Service, schema: dict[str, Any], refusals: dict[str, Any]) -> dict[str, Any]:
+    """The address that takes what became of the service's cards."""
+    unstored = {**refusals["503"], "description": "It cannot be stored now and is not acknowledged; send it again."}
+    done = {"type": "object", "maxProperties": 0}
+    return {
+        "post": {
+            "operationId": f"{service.id}-feedback",
+            "summary": "What became of cards",
+            "description": "Several cards of several calls may be told of at once; what is told twice is kept once.",
+            "security": [{"token": []}, {}],
+            "requestBody": {"required": True, "content": _json(schema, _FEEDBACK)},
+            "responses": {
+                "200": {"description": "It is on the disk.", "content": _json(done)},
+                **{status: refusal for status, refusal in refusals.items() if status != "412"},
+                "503": unstored,
+            },
+        }
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.cds_hooks.feedback import CDSFeedback
 from service.cds_hooks.request import CDSRequest
 from service.endpoints import openapi
 from service.respond import build
@@ -34,6 +35,9 @@ def test_every_service_is_described_with_its_refusals(document: dict[str, Any]) 
         "/cds-services/b12-order-sign",
         "/cds-services/b12-order-select",
         "/cds-services/b12-patient-view",
+        "/cds-services/b12-order-sign/feedback",
+        "/cds-services/b12-order-select/feedback",
+        "/cds-services/b12-patient-view/feedback",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -46,8 +50,8 @@ def test_every_example_is_a_valid_call(document: dict[str, Any]) -> None:
     posts = [path["post"] for path in document["paths"].values() if "post" in path]
     for post in posts:
         for example in post["requestBody"]["content"]["application/json"]["examples"].values():
-            CDSRequest.model_validate(example["value"])
-    assert len(posts) == 3
+            (CDSFeedback if "feedback" in example["value"] else CDSRequest).model_validate(example["value"])
+    assert len(posts) == 6
 
 
 def test_every_schema_that_is_pointed_at_exists(document: dict[str, Any]) -> None:

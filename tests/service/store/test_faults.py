@@ -35,6 +35,8 @@ from tests.service.store.stored import (
     service_with,
     store_at,
 )
+from tests.service.store.test_override_memory import BUTTOCK, ehr_on
+from tests.service.test_serve import connected, served
 
 pytestmark = pytest.mark.anyio
 SOON = NOON + timedelta(minutes=5)
@@ -114,10 +116,12 @@ async def test_a_token_whose_check_came_too_late_is_known_afterwards(url: URL) -
 
 
 async def test_a_card_that_may_have_been_overridden_is_shown_when_nobody_can_tell(url: URL) -> None:
-    store = store_at(url, quiet_days=30, **HURRIED)
-    async with store.running():
-        with held_up(url), pytest.raises(StoreUnavailable):
-            await store.overridden([b"x" * 32])
+    async with ehr_on(url, *BUTTOCK) as ehr:
+        await ehr.override()
+        assert await ehr.card() is None
+    async with ehr_on(url, *BUTTOCK, **HURRIED) as ehr:
+        with held_up(url):
+            assert await ehr.card() is not None
 
 
 async def test_postgresql_is_stopped_and_comes_back() -> None:
@@ -250,3 +254,19 @@ def test_the_log_of_sqlite_begins_anew_once_its_content_was_moved(tmp_path: Path
             write_token_uses(connection, [TokenUse(b"x" * 32, 0)])
 
         assert log.stat().st_size == large > 100_000
+
+
+def test_what_was_acknowledged_is_there_after_the_process_was_killed(tmp_path: Path) -> None:
+    acknowledged = []
+    with (
+        served("--open", environment={"B12_CDS_DATA_DIR": str(tmp_path)}) as (address, process),
+        connected(address) as ehr,
+    ):
+        for card in (str(uuid4()) for _ in range(20)):
+            if ehr.post(FEEDBACK, json=body_of(overridden(card))).status_code == 200:
+                acknowledged.append(card)
+        process.kill()
+        process.wait()
+
+    assert len(acknowledged) == 20
+    assert {str(row["card"]) for row in rows(sqlite_in(tmp_path), feedback)} == set(acknowledged)

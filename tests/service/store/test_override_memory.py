@@ -68,10 +68,10 @@ class Ehr:
 
 
 @asynccontextmanager
-async def ehr_on(url: URL, topic: str, name: str, days: int = DAYS) -> AsyncIterator[Ehr]:
+async def ehr_on(url: URL, topic: str, name: str, days: int = DAYS, **given: Any) -> AsyncIterator[Ehr]:
     """The EHR, with override memory for so many days."""
     clock = Clock()
-    store = store_at(url, clock=clock, quiet_days=days)
+    store = store_at(url, clock=clock, quiet_days=days, **given)
     async with service_with(store, clock, override_quiet_days=days, pseudonym_key=PSEUDONYM_KEY) as client:
         yield Ehr(client, store, clock, topic, name)
 
