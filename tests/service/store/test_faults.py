@@ -41,7 +41,7 @@ from tests.service.test_serve import connected, served
 pytestmark = pytest.mark.anyio
 SOON = NOON + timedelta(minutes=5)
 # As short as it is where the service runs: what is under test never answers in time.
-HURRIED = {"patience": 0.02, "feedback_patience": 0.05}
+HURRIED: dict[str, Any] = {"patience": 0.02, "feedback_patience": 0.05}
 
 
 async def status_of_feedback(ehr: httpx.AsyncClient, card: str) -> int:
