@@ -75,6 +75,8 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
         port=port,
         workers=workers,
         access_log=False,
+        # Nothing of ours asks for the caller's address, so what a proxy says of it is not read.
+        proxy_headers=False,
         server_header=False,
         log_config=logs.configuration(),
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
