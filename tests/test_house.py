@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {".ci", "cards", "docker", "openapi", "service", "tests"}
 TEXT = {
     ".py",
+    ".lua",
     ".md",
     ".yaml",
     ".yml",
