@@ -468,6 +468,10 @@ def _sandbox_call(draw: st.DrawFn) -> Call:
 
 junk_calls, spoiled_calls, unreadable_calls = _junk_call(), _spoiled_call(), _unreadable_call()
 feedback_calls, sandbox_calls = _feedback_call(), _sandbox_call()
+# What a FHIR server may answer with, as the body of a search.
+junk_answers: st.SearchStrategy[bytes] = st.sampled_from(
+    [each for each in Source if each is not Source.PATIENT]
+).flatmap(lambda source: _prefetched(source).map(_content))
 
 
 def _content(value: Any) -> bytes:

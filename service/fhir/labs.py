@@ -178,7 +178,7 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
             return number(words), "", None
         if isinstance(words, str) and (match := _QUANTITY_IN_WORDS.match(words)):
             comparator = _COMPARATORS.get((match[1] or "").lower())
-            return Decimal(match[2]), (match[3] or "").strip(), comparator
+            return number(match[2]), (match[3] or "").strip(), comparator
     return None, "", None
 
 
