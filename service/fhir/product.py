@@ -283,11 +283,13 @@ def _ratio(value: Any) -> Strength | None:
     mcg = _mass(numerator)
     if mcg is None:
         return None
+    per = denominator.get("value") if isinstance(denominator, dict) else None
+    units = Decimal(1) if per is None else number(per)
+    if units is None or units <= 0:
+        return None
     if isinstance(denominator, dict) and str(first(denominator, "code", "unit")).lower() in ("ml", "millilitre"):
-        volume = number(denominator.get("value")) or Decimal(1)
-        return Strength(mcg, volume) if volume > 0 else None
-    units = number(denominator.get("value")) if isinstance(denominator, dict) else None
-    return Strength(mcg / units) if units else Strength(mcg)
+        return Strength(mcg, units)
+    return Strength(mcg / units)
 
 
 def _mass(quantity: Any) -> Decimal | None:
