@@ -4,6 +4,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 1
+CALLS ?= 10000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ SPARK := .venv-spark
 SPARK_INSTALLED := $(SPARK)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-spark check bench burden statements screenshots openapi format lock clean
+.PHONY: help serve test test-spark check bench soak burden statements screenshots openapi format lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +38,9 @@ check: $(INSTALLED)  ## lint, format, types, import contracts, freshness of what
 
 bench: $(INSTALLED)  ## measure against a minimal FastAPI app in the same run
 	$(BIN)/python -m tests.bench
+
+soak: $(INSTALLED)  ## send CALLS (10000) calls full of junk to a server; SEED repeats those of an earlier round
+	$(BIN)/python -m tests.soak --calls $(CALLS) $(if $(SEED),--seed $(SEED))
 
 burden: $(INSTALLED)  ## print cards per rule and level over all patients of the tests
 	$(BIN)/python -m tests.burden

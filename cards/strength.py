@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from cards.memory import remembered
 from cards.record import Strength
 
+# No product holds more: what such a number is divided by or into would have no use.
+_LARGEST = Decimal(1_000_000_000)
 _MCG = {"mg": Decimal(1000), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
 _STRENGTH = re.compile(
     r"(?P<number>(?:(?<![\w.])\.)?\d+(?:[.,]\d+)*)\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
@@ -80,7 +82,9 @@ def _read(match: re.Match[str]) -> Strength | None:
     factor = _MCG.get(unit) or (Decimal(1000) if unit.startswith("milligram") else Decimal(1))
     if not match["per"]:
         return Strength(number * factor)
-    volume = Decimal(match["volume"] or 1)
+    volume = _number(match["volume"] or "1")
+    if volume is None:
+        return None
     if match["per"].lower() == "l":
         volume *= 1000
     return Strength(number * factor, volume) if volume else None
@@ -88,6 +92,7 @@ def _read(match: re.Match[str]) -> Strength | None:
 
 def _number(text: str) -> Decimal | None:
     try:
-        return Decimal(text.replace(",", "" if _THOUSANDS.fullmatch(text) else "."))
+        found = Decimal(text.replace(",", "" if _THOUSANDS.fullmatch(text) else "."))
     except InvalidOperation:
         return None
+    return found if found <= _LARGEST else None

@@ -121,6 +121,18 @@ def test_two_replicas_share_one_database_behind_a_proxy_with_tls() -> None:
     assert of_kind("Deployment")["spec"]["replicas"] == of_kind("HorizontalPodAutoscaler")["spec"]["minReplicas"] == 2
 
 
+@pytest.mark.req(175, 179)
+def test_one_port_of_the_proxy_asks_the_ehr_for_a_certificate() -> None:
+    """Mutual TLS may stand beside the token, and does not take its place: both ports lead to the same service."""
+    caddyfile = (DOCKER / "Caddyfile").read_text("utf-8")
+    sites = dict(re.findall(r"^\{\$B12_HOST\}(:\d+)? \{\n(.*?)^\}", caddyfile, re.MULTILINE | re.DOTALL))
+
+    assert set(sites) == {"", ":8443"}
+    assert all("import replicas" in site and "protocols tls1.2 tls1.3" in site for site in sites.values())
+    assert "client_auth" not in sites[""]
+    assert re.search(r"client_auth \{\s+mode require_and_verify\s+trust_pool file \S+", sites[":8443"])
+
+
 def test_what_points_at_each_other_in_kubernetes_fits() -> None:
     labels = of_kind("Deployment")["spec"]["template"]["metadata"]["labels"]
     assert of_kind("Service")["spec"]["selector"] == labels

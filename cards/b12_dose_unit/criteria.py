@@ -242,4 +242,4 @@ def _usual_fits(slip: Slip) -> bool:
 
 def _plain(number: Decimal) -> str:
     """A number without trailing zeros, to three places."""
-    return f"{round(number, 3).normalize():f}"
+    return f"{number:.3f}".rstrip("0").rstrip(".")

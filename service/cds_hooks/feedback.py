@@ -51,6 +51,15 @@ class ReasonCoding(_Received):
 class GivenReason(_Received):
     """Why a card was not followed: a reason from the list, words of the clinician, or both."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["reason"], "properties": {"reason": {"type": "object"}}},
+                {"required": ["userComment"], "properties": {"userComment": {"type": "string"}}},
+            ]
+        }
+    )
+
     reason: ReasonCoding | None = None
     user_comment: str | None = None
 
@@ -63,6 +72,15 @@ class GivenReason(_Received):
 
 class FeedbackEntry(_Received):
     """What became of one card."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"outcome": {"const": "overridden"}}},
+                {"required": ["acceptedSuggestions"], "properties": {"acceptedSuggestions": {"type": "array"}}},
+            ]
+        }
+    )
 
     card: Text
     outcome: Literal["accepted", "overridden"]

@@ -11,6 +11,7 @@ from pydantic import (
     StrictInt,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 from pydantic.alias_generators import to_camel
@@ -27,7 +28,9 @@ def _unusable_is_absent(value: object, read: ValidatorFunctionWrapHandler) -> ob
         return None
 
 
-Lenient = Annotated[_Field | None, WrapValidator(_unusable_is_absent)]
+# What is accepted is anything; the document says so, or it would promise refusals.
+_as_the_standard = WithJsonSchema({"description": "As the standard has it; what cannot be used is read as absent."})
+Lenient = Annotated[_Field | None, WrapValidator(_unusable_is_absent), _as_the_standard]
 
 
 class FHIRAuthorization(BaseModel):
@@ -60,7 +63,17 @@ class FHIRAuthorization(BaseModel):
 class CDSRequest(BaseModel):
     """The body of a hook call; members that the standard does not name are accepted and left alone."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, alias_generator=to_camel)
+    model_config = ConfigDict(
+        frozen=True,
+        hide_input_in_errors=True,
+        alias_generator=to_camel,
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"fhirAuthorization": {"type": "null"}}},
+                {"required": ["fhirServer"], "properties": {"fhirServer": {"type": "string", "minLength": 1}}},
+            ]
+        },
+    )
 
     hook: Text
     hook_instance: Text

@@ -73,7 +73,7 @@ def with_field(request: Resource, place: int, field: str, value: str) -> Resourc
     if not 0 <= place < len(entries) or not isinstance(entries[place], dict):
         raise WrongEdit("There is no such draft.")
     draft = entries[place].get("resource")
-    if not isinstance(draft, dict) or draft.get("resourceType") not in _MEDICINES:
+    if not isinstance(draft, dict) or _type(draft) not in _MEDICINES:
         raise WrongEdit("Only a medicine has this form.")
     if field not in FIELDS:
         raise WrongEdit("There is no such field.")
@@ -123,7 +123,7 @@ def _form(place: int, draft: Resource, terminology: Terminology, zone: ZoneInfo)
     phases = [words.in_full(each) for each in words.instructions(draft, terminology, zone)]
     return Form(
         place=place,
-        kind=kind.get(str(draft.get("resourceType")), "other"),
+        kind=kind.get(_type(draft), "other"),
         title=name,
         summary=words.how_taken(draft, terminology, zone),
         later=tuple(phases[1:]),
@@ -133,12 +133,16 @@ def _form(place: int, draft: Resource, terminology: Terminology, zone: ZoneInfo)
 
 
 def _title(draft: Resource, terminology: Terminology) -> str:
-    if draft.get("resourceType") in _MEDICINES:
+    if _type(draft) in _MEDICINES:
         name = words.medicine_name(draft, terminology)
         return "No medicine chosen yet" if name == words.UNNAMED else name
     names = [name_of(draft.get("code"), terminology)]
     names += [name_of(each, terminology) for each in objects(draft.get("orderDetail"))]
-    return ", ".join(filter(None, names)) or str(draft.get("resourceType") or "Order")
+    return ", ".join(filter(None, names)) or _type(draft) or "Order"
+
+
+def _type(resource: Resource) -> str:
+    return text(resource.get("resourceType"))
 
 
 def _values(draft: Resource, terminology: Terminology, zone: ZoneInfo) -> dict[str, str]:
@@ -276,7 +280,7 @@ def _update(request: Resource, resource: Resource, terminology: Terminology, zon
 def _create(
     request: Resource, resource: Resource, hook: Hook, today: date, terminology: Terminology, zone: ZoneInfo
 ) -> str:
-    kind = str(resource.get("resourceType"))
+    kind = _type(resource)
     shown = _in_a_line(resource, terminology, zone)
     drafts = _entries(request)
     if hook.about_orders and kind in _MEDICINES | _TESTS:
@@ -293,7 +297,8 @@ def _create(
 
 def _select(request: Resource, reference: str) -> None:
     """A new draft is among the selected ones, where the EHR tells which are."""
-    selections = request["context"].get("selections")
+    context = request.get("context")
+    selections = context.get("selections") if isinstance(context, dict) else None
     if isinstance(selections, list):
         selections.append(reference)
 
@@ -321,7 +326,7 @@ def _reference(resource: Resource) -> str:
 
 
 def _in_a_line(resource: Resource, terminology: Terminology, zone: ZoneInfo) -> str:
-    kind = resource.get("resourceType")
+    kind = _type(resource)
     if kind in _MEDICINES or kind == "MedicationStatement":
         how = words.how_taken(resource, terminology, zone)
         return ", ".join(filter(None, [words.medicine_name(resource, terminology), how]))

@@ -204,7 +204,8 @@ def _check_drafts(context: Mapping[str, Any]) -> None:
         raise _wrong({"context.draftOrders": "dict_type"})
     if drafts.get("resourceType", "Bundle") != "Bundle":
         raise _wrong({"context.draftOrders.resourceType": "not_a_bundle"})
-    if not isinstance(drafts.get("entry") or [], list):
+    entries = drafts.get("entry")
+    if entries is not None and not isinstance(entries, list):
         raise _wrong({"context.draftOrders.entry": "list_type"})
 
 

@@ -122,7 +122,10 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
                 "security": [{"token": []}, {}],
                 "requestBody": {
                     "required": True,
-                    "content": _json(schemas[CDSRequest], {service.hook.value: {"value": example(service)}}),
+                    "content": _json(
+                        {"allOf": [schemas[CDSRequest], _own_request(service)]},
+                        {service.hook.value: {"value": example(service)}},
+                    ),
                 },
                 "responses": {
                     "200": {
@@ -151,6 +154,27 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _own_request(service: Service) -> dict[str, Any]:
+    """What a call of this service has beyond any other's: its hook, and the context of that."""
+    text = {"type": ["string", "null"]}
+    context: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "patientId": {"type": "string", "pattern": r"^(Patient/)?[^/]*[^/\s][^/]*$"},
+            "userId": text,
+            "encounterId": text,
+        },
+        "required": ["patientId"],
+    }
+    if service.hook.about_orders:
+        context["properties"]["draftOrders"] = {
+            "type": "object",
+            "properties": {"resourceType": {"const": "Bundle"}, "entry": {"type": ["array", "null"]}},
+        }
+        context["required"].append("draftOrders")
+    return {"properties": {"hook": {"const": service.hook.value}, "context": context}}
 
 
 def _feedback(service: Service, schema: dict[str, Any], refusals: dict[str, Any]) -> dict[str, Any]:

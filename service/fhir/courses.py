@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from cards.dosing import COBALAMINS, ENDING, cobalamin
@@ -28,6 +27,7 @@ from cards.terminology import Concept, Terminology
 from service.fhir.codes import texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.dosage import read_amount, read_given, read_instructions
+from service.fhir.numbers import number
 from service.fhir.product import Products
 from service.fhir.setting import Setting
 
@@ -58,6 +58,8 @@ _REASONS = [
     (WhyNot.AWAY, re.compile(r"abroad|travel|\baway\b|holiday", re.I)),
 ]
 _NORMAL_LEVEL = next(pattern for why, pattern in _REASONS if why is WhyNot.NORMAL_LEVEL)
+# What an EHR can find again: an id with blanks or slashes would make a reference to something else.
+_ID = re.compile(r"[^\s/#]+")
 _RESEARCH = re.compile(r"research|clinical trial|trial protocol", re.I)
 _NUTRITION = re.compile(r"parenteral (?:nutrition|feed\w*)|\bt?pn (?:bag|additive|component)|\btpn\b", re.I)
 _IN_PROGRESS_ENDS_AFTER = timedelta(hours=24)
@@ -97,7 +99,13 @@ def order(
 def reference_of(resource: dict[str, Any], position: int) -> str:
     """`Type/id`; a draft without an id is known by its place in the Bundle."""
     own = resource.get("id")
-    return f"{resource.get('resourceType')}/{own if isinstance(own, str) and own else f'#{position}'}"
+    usable = isinstance(own, str) and _ID.fullmatch(own)
+    return f"{resource.get('resourceType')}/{own if usable else f'#{position}'}"
+
+
+def has_an_id(reference: str) -> bool:
+    """Whether the EHR can find what the reference names: it was made from an id, not from a place."""
+    return "/#" not in reference
 
 
 def course(resource: dict[str, Any], products: Products, setting: Setting) -> Course | None:
@@ -243,7 +251,7 @@ def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> 
         medicine,
         day,
         read_amount(quantity) if isinstance(quantity, dict) else None,
-        Decimal(str(days_value)) if isinstance(days_value, int | float) and not isinstance(days_value, bool) else None,
+        number(days_value),
         _instructions(resource.get("dosageInstruction"), resource, medicine, setting),
     )
 

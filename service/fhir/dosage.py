@@ -194,15 +194,15 @@ def _amount_in_words(text: str) -> Amount | None:
     """A dose in words ("5 mg once daily", "ONE tablet daily"), used only where the structure gives none."""
     if match := _DOSE_IN_WORDS.search(text):
         low, high = _counted(match["low"]), _counted(match["high"] or match["low"])
-        return _in_unit(low, high, None, match["unit"])
+        return _in_unit(low, high, None, match["unit"]) if low is not None and high is not None else None
     if match := _COUNT_IN_WORDS.search(text):
         low, high = _counted(match["low"]), _counted(match["high"] or match["low"])
-        return Amount(low, max(low, high), AmountUnit.UNIT)
+        return Amount(low, max(low, high), AmountUnit.UNIT) if low is not None and high is not None else None
     return None
 
 
-def _counted(word: str) -> Decimal:
-    return _COUNTS.get(word.lower()) or Decimal(word.replace(",", ""))
+def _counted(word: str) -> Decimal | None:
+    return _COUNTS.get(word.lower()) or number(word.replace(",", ""))
 
 
 def read_route(concept: Any, words: str, terminology: Terminology) -> Route | None:

@@ -12,7 +12,7 @@ from cards.record import Comparator, Flag, LabResult, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
 from service.fhir.codes import texts_of
 from service.fhir.dates import first, period_end_or_start, when
-from service.fhir.numbers import number
+from service.fhir.numbers import is_out_of_proportion, number
 from service.fhir.setting import Setting
 
 _VALID = frozenset({"final", "amended", "corrected"})
@@ -26,6 +26,7 @@ _SIGNS = {"POS": True, "NEG": False, "DET": True, "ND": False}
 _YES_OR_NO = {"True": "positive", "False": "negative"}
 _POSITIVE = re.compile(r"^\s*(?:weakly? |strongly? )?(?:positive|detected|present|reactive)\b", re.I)
 _NEGATIVE = re.compile(r"^\s*(?:negative|not detected|absent|none detected|non-?reactive)\b", re.I)
+_INFINITE = Decimal("Infinity")
 _QUANTITY_IN_WORDS = re.compile(r"^\s*(<=?|>=?|less than|greater than)?\s*(\d+(?:\.\d+)?)\s*([^\s\d].*)?$", re.I)
 _COMPARATORS = {
     "<": Comparator.BELOW,
@@ -105,6 +106,8 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
     day = _day(said, setting)
     if isinstance(day, str):
         return Unreadable(concept, None, day)
+    if not value.is_finite():
+        return Unreadable(concept, day, "implausible-value")
     if not unit and concept != "inr":
         return Unreadable(concept, day, "unit-missing")
     try:
@@ -163,10 +166,13 @@ def _day(said: Any, setting: Setting) -> When | str:
 
 
 def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | None]:
-    """Value, unit (a UCUM code before the words) and comparator of a result, from a quantity or from words."""
+    """Value, unit (a UCUM code before the words) and comparator of a result, from a quantity or from words.
+
+    A value out of every proportion is infinite.
+    """
     quantity = part.get("valueQuantity")
     if isinstance(quantity, dict):
-        value = number(quantity.get("value"))
+        value = _size(quantity.get("value"))
         units = [quantity.get("code"), quantity.get("unit")]
         if quantity.get("system") not in (None, "http://unitsofmeasure.org"):
             units.reverse()
@@ -175,11 +181,15 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
     for name in ("valueString", "valueInteger", "valueDecimal"):
         words = part.get(name)
         if isinstance(words, int | float) and not isinstance(words, bool):
-            return number(words), "", None
+            return _size(words), "", None
         if isinstance(words, str) and (match := _QUANTITY_IN_WORDS.match(words)):
             comparator = _COMPARATORS.get((match[1] or "").lower())
-            return Decimal(match[2]), (match[3] or "").strip(), comparator
+            return _size(match[2]), (match[3] or "").strip(), comparator
     return None, "", None
+
+
+def _size(value: Any) -> Decimal | None:
+    return _INFINITE if is_out_of_proportion(value) else number(value)
 
 
 def _interpretations(part: dict[str, Any]) -> Iterator[str]:

@@ -28,3 +28,13 @@ def number(value: Any) -> Decimal | None:
     if not found.is_finite() or (found and not _FINEST <= abs(found) <= _LARGEST):
         return None
     return found
+
+
+def is_out_of_proportion(value: Any) -> bool:
+    """Whether a number was sent that `number` turns away for its size alone."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or number(value) is not None:
+        return False
+    try:
+        return not Decimal(str(value)).is_nan()
+    except (InvalidOperation, ValueError):
+        return False

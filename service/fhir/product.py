@@ -15,6 +15,7 @@ from cards.record import Medicine, Route, Strength, UnknownDrug
 from cards.strength import lists_several, strengths_in
 from cards.terminology import Coded, Terminology
 from service.fhir.dates import first
+from service.fhir.numbers import number
 
 _INJECTION = re.compile(r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b", re.I)
 _ORAL = re.compile(r"tab(?:let)?s?\b|caps?(?:ule)?s?\b|\boral\b|chewable|lozenge|syrup|gumm(?:y|ies)|\bpills?\b", re.I)
@@ -282,23 +283,18 @@ def _ratio(value: Any) -> Strength | None:
     mcg = _mass(numerator)
     if mcg is None:
         return None
+    per = denominator.get("value") if isinstance(denominator, dict) else None
+    units = Decimal(1) if per is None else number(per)
+    if units is None or units <= 0:
+        return None
     if isinstance(denominator, dict) and str(first(denominator, "code", "unit")).lower() in ("ml", "millilitre"):
-        volume = _decimal(denominator.get("value")) or Decimal(1)
-        return Strength(mcg, volume) if volume > 0 else None
-    units = _decimal(denominator.get("value")) if isinstance(denominator, dict) else None
-    return Strength(mcg / units) if units else Strength(mcg)
+        return Strength(mcg, units)
+    return Strength(mcg / units)
 
 
 def _mass(quantity: Any) -> Decimal | None:
     if not isinstance(quantity, dict):
         return None
-    value = _decimal(quantity.get("value"))
+    value = number(quantity.get("value"))
     unit = _MASS.get(str(first(quantity, "code", "unit")).lower())
     return value * unit if value is not None and unit else None
-
-
-def _decimal(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    number = Decimal(str(value))
-    return number if number.is_finite() else None

@@ -31,6 +31,7 @@ from cards.library import (
 from cards.record import Course, Site
 from cards.rule import Profile
 from cards.terminology import Terminology
+from service.fhir.courses import has_an_id
 
 UCUM = "http://unitsofmeasure.org"
 _UNIT_NAMES = {"d": "days", "wk": "weeks", "mo": "months"}
@@ -96,11 +97,11 @@ class Writer:
     def action(self, action: Action, description: str, about: Course | None, target: Target) -> dict[str, Any]:
         """One action of a suggestion. Raises `CannotWrite` when it cannot be expressed for this EHR or order."""
         if isinstance(action, DeleteDraft):
-            if about is None:
+            if about is None or not has_an_id(about.reference):
                 raise CannotWrite
             return {"type": "delete", "description": description, "resourceId": about.reference}
         if isinstance(action, ChangeOrder):
-            resource = target.find(about.reference) if about else None
+            resource = target.find(about.reference) if about and has_an_id(about.reference) else None
             if resource is None:
                 raise CannotWrite
             changed = self._changed(resource, action.change, target.today)

@@ -121,6 +121,8 @@ def test_of_several_ingredients_each_takes_the_strength_beside_it(
         ("Folic acid 400", FOLIC_ACID),
         ("Vitamin B12 1000 IU", B12),
         ("Hydroxocobalamin 1 mg/0 ml", HYDROXOCOBALAMIN),
+        (f"Hydroxocobalamin 1 mg/{'9' * 400} ml", HYDROXOCOBALAMIN),
+        (f"Hydroxocobalamin {'9' * 400} mg", HYDROXOCOBALAMIN),
         ("Ferrograd Folic 325mg/350microgram tablets", FOLIC_ACID),
         ("Pregaday 322mg/350microgram tablets", FOLIC_ACID),
         ("Folic acid / Vitamin B6 10 mg", FOLIC_ACID),

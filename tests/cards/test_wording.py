@@ -229,6 +229,20 @@ def test_no_date_is_in_digits_alone() -> None:
     assert _wrong(ALERTS, r"\b\d{4}-\d{2}|\b\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b") == []
 
 
+def test_a_result_on_a_card_stands_there_with_its_day() -> None:
+    """Advice on outdated data is a named risk of the standard: a reader must see how old they are."""
+    told = [
+        (said, lab, " ".join(_words(said.card)))
+        for said in ALERTS
+        for lab in said.raised.alert.facts.values()
+        if isinstance(lab, LabResult)
+    ]
+    shown = [(said, lab, text) for said, lab, text in told if lab.reported and lab.reported in text]
+
+    assert len(shown) > 100
+    assert [str(said) for said, lab, text in shown if WORDINGS[said.profile].day(lab.when) not in text] == []
+
+
 @pytest.mark.parametrize(
     ("profile", "when", "words"),
     [

@@ -206,6 +206,18 @@ async def test_a_task_is_told_and_changes_no_order() -> None:
     assert request == request_of("start/3")
 
 
+@pytest.mark.parametrize("kind", [None, [], {"a": 1}, 7])
+def test_a_draft_of_no_known_kind_is_an_order_like_any(kind: object) -> None:
+    form = form_of(with_drafts({"resourceType": kind}))
+    assert (form.kind, form.title) == ("other", "Order")
+
+
+def test_a_suggestion_is_accepted_without_a_context_too() -> None:
+    suggestion = {"actions": [{"type": "create", "resource": {"resourceType": "MedicationRequest"}}]}
+    after = accepted({}, suggestion, Hook.ORDER_SIGN, TERMINOLOGY, LONDON, TODAY)
+    assert after.changes == ("New draft: no name",)
+
+
 async def test_a_new_draft_is_among_the_selected_ones() -> None:
     request, _ = await accept("official/order-select-folic-acid", "Give B12 today")
 

@@ -15,7 +15,7 @@ from cards.library import load
 from cards.record import Source
 from cards.rule import Hook
 from service.clients.replay import StoreUnavailable
-from tests.ehr_identity import NOW, Clock, Signer, client_toml, service_for
+from tests.ehr_identity import LIFE_SECONDS, NOW, Clock, Signer, client_toml, service_for
 from tests.service.calls import SELECT, SIGN, VIEW, Json, client, issue, order_sign
 from tests.service.test_suggestions import buttock_draft
 from tests.serving import service_on
@@ -160,6 +160,17 @@ async def test_a_token_is_used_once(tmp_path: Path) -> None:
         fresh = await ehr.post(SIGN, json=order_sign(), headers=EHR.headers())
 
     assert (first.status_code, second.status_code, fresh.status_code) == (200, 401, 200)
+
+
+async def test_a_token_that_clocks_keep_alive_for_a_minute_is_used_once_in_it_too(tmp_path: Path) -> None:
+    headers = EHR.headers()
+    clock = Clock(NOW + timedelta(seconds=LIFE_SECONDS + 58))
+    async with service_for(tmp_path, client_toml(EHR), clock=clock) as ehr:
+        statuses = [(await ehr.post(SIGN, json=order_sign(), headers=headers)).status_code]
+        clock.now += timedelta(seconds=1)
+        statuses.append((await ehr.post(SIGN, json=order_sign(), headers=headers)).status_code)
+
+    assert statuses == [200, 401]
 
 
 async def test_a_forged_token_does_not_use_up_the_id_of_a_real_one(tmp_path: Path) -> None:

@@ -124,6 +124,10 @@ async def test_json_that_is_not_an_object_is_refused(body: str) -> None:
             "structure",
         ),
         (with_context(draftOrders={"entry": {"resource": MARKED}}), "context.draftOrders.entry", "structure"),
+        (with_context(draftOrders={"entry": 0}), "context.draftOrders.entry", "structure"),
+        (with_context(draftOrders={"entry": ""}), "context.draftOrders.entry", "structure"),
+        (with_context(draftOrders={"entry": False}), "context.draftOrders.entry", "structure"),
+        (with_context(draftOrders={"entry": {}}), "context.draftOrders.entry", "structure"),
     ],
 )
 async def test_a_member_that_is_missing_or_wrong_is_named_and_its_value_is_not(

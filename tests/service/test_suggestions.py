@@ -281,3 +281,33 @@ async def test_an_order_is_not_resumed_against_an_allergy() -> None:
 
     assert "suggestions" not in card
     assert "An allergy to cobalamin or cobalt is recorded" in card["detail"]
+
+
+@pytest.mark.parametrize("id_", [..., None, "", [], 7, "two words", "a/b", "#1"], ids=repr)
+async def test_an_order_that_cannot_be_named_is_neither_changed_nor_removed(id_: object) -> None:
+    draft = {name: value for name, value in buttock_draft(id=id_).items() if value is not ...}
+    stop = {name: value for name, value in stopped_order(id=id_).items() if value is not ...}
+
+    [at_the_buttock] = (await signed(draft))["cards"]
+    [stopped] = (await signed(stop, problems=PERNICIOUS_ANAEMIA))["cards"]
+
+    for card in (at_the_buttock, stopped):
+        assert actions(card, "update") == []
+        assert actions(card, "delete") == []
+
+
+@pytest.mark.parametrize("value", [1e-9, 1, 1e9])
+@pytest.mark.parametrize("per", [1e-9, 1, 1e9])
+async def test_a_dose_of_any_size_is_told(value: float, per: float) -> None:
+    strength = {"numerator": {"value": value, "unit": "ng"}, "denominator": {"value": per, "unit": "mL"}}
+    drug = {"resourceType": "Medication", "id": "m", "code": {"text": "hydroxocobalamin"}}
+    draft = buttock_draft(
+        medicationReference={"reference": "#m"},
+        contained=[{**drug, "ingredient": [{"strength": strength}]}],
+        dosageInstruction=[{"route": {"text": "IM"}, "doseAndRate": [{"doseQuantity": {"value": 1e9, "unit": "g"}}]}],
+    )
+    del draft["medicationCodeableConcept"]
+
+    topics = [card["source"]["topic"]["code"] for card in (await signed(draft))["cards"]]
+
+    assert "b12-dose-unit" in topics

@@ -201,6 +201,7 @@ FAILURES: dict[str, Any] = {
     "a list": httpx.Response(200, json=[]),
     "poisoned": httpx.Response(200, json=poisoned()),
     "endless": httpx.Response(200, content=b" " * 300_000),
+    "bottomless": httpx.Response(200, content=b"[" * 200_000),
     "half": httpx.RemoteProtocolError("peer closed connection"),
 }
 

@@ -164,9 +164,10 @@ def test_a_dose_in_words_is_read_where_the_structure_has_none(text: str, expecte
 
 
 @pytest.mark.parametrize(
-    "text", ["1 mg/ml", "1000mcg/1mL", "5 mg / 5 ml", "1/2 tablet", "B12 tablet", "every 3 months"]
+    "text",
+    ["1 mg/ml", "1000mcg/1mL", "5 mg / 5 ml", "1/2 tablet", "B12 tablet", "every 3 months", "9" * 20 + " mg daily"],
 )
-def test_a_strength_or_a_part_of_a_number_is_not_taken_for_a_dose(text: str) -> None:
+def test_a_strength_a_part_of_a_number_or_an_absurd_one_is_not_taken_for_a_dose(text: str) -> None:
     assert of(text=text).amount is None
 
 

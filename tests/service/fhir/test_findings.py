@@ -503,6 +503,11 @@ def test_a_supply_keeps_its_quantity_and_days() -> None:
     assert (found.when, found.quantity.high, found.days) == (DAY, Decimal(2), Decimal(168))
 
 
+def test_a_supply_for_an_absurd_number_of_days_is_for_an_unknown_number() -> None:
+    (found,) = read(Source.DISPENSES, dispense(daysSupply={"value": 1e300, "unit": "days"})).dispensed
+    assert found.days is None
+
+
 @pytest.mark.parametrize("status", ["in-progress", "cancelled", "stopped", "entered-in-error", "declined"])
 def test_a_supply_that_was_not_handed_over_is_left_out(status: str) -> None:
     assert read(Source.DISPENSES, dispense(status=status)).dispensed == ()

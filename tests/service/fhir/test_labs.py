@@ -135,6 +135,10 @@ def test_a_result_is_reported_in_the_unit_it_came_in_plainly_spelled(members: Js
         ("b12_total_serum", quantity(150, "ng/mL"), "implausible-value"),
         ("hemoglobin", quantity(120, "g/dL"), "implausible-value"),
         ("potassium", quantity(34, "mmol/L"), "implausible-value"),
+        ("b12_total_serum", quantity(1e300, "ng/L"), "implausible-value"),
+        ("b12_total_serum", quantity(1e300, "ng/L", comparator=">"), "implausible-value"),
+        ("b12_total_serum", quantity("9" * 400, "ng/L"), "implausible-value"),
+        ("b12_total_serum", {"valueString": f"> {'9' * 400} ng/L"}, "implausible-value"),
     ],
 )
 def test_a_result_that_would_need_guessing_is_not_read_and_says_why(concept: str, members: Json, reason: str) -> None:

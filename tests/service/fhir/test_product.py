@@ -241,6 +241,14 @@ def test_a_medication_resource_states_the_strength_in_every_version(members: Jso
     assert found.strengths == {"hydroxocobalamin": strength}
 
 
+@pytest.mark.parametrize("value", [0, -1, 1e300, "many"])
+@pytest.mark.parametrize("unit", ["mL", "tablet"])
+def test_a_strength_per_an_absurd_amount_is_not_known(value: object, unit: str) -> None:
+    strength = {"numerator": ONE_MG, "denominator": {"value": value, "unit": unit}}
+    medication = {**MEDICATION, "ingredient": [{"itemCodeableConcept": HYDROXOCOBALAMIN, "strength": strength}]}
+    assert order(medicationReference={"reference": "#m1"}, contained=[medication]).medicine.strengths == {}
+
+
 def test_the_strength_of_another_ingredient_is_not_taken_for_that_of_b12() -> None:
     ingredients = [{"itemCodeableConcept": {"text": "lidocaine"}, "strength": RATIO}, {"strength": RATIO}]
     mixed = {**MEDICATION, "ingredient": ingredients}
