@@ -17,6 +17,7 @@ from cards.record import (
     Comparator,
     Course,
     CourseStatus,
+    Dispensed,
     Flag,
     LabResult,
     Medicine,
@@ -146,24 +147,23 @@ def b12_tested_since(record: PatientRecord, limits: Limits, day: date) -> bool:
 def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
     """Whether any cobalamin dose, order or supply that counts covered the months before a sample."""
     start = months_before(sample, limits.whole("untreated_months_before_sample"))
-    if any(cobalamin(dose.medicine) and start <= dose.when.latest <= sample for dose in record.doses):
+    given = [dose for dose in record.doses if cobalamin(dose.medicine) and not dose.medicine.multivitamin]
+    if any(start <= dose.when.latest <= sample for dose in given):
         return True
     return any(_course_covers(course, start, sample, limits) for course in record.courses) or any(
-        cobalamin(supply.medicine) and start <= supply.when.latest <= sample for supply in record.dispensed
+        start <= supply.when.latest <= sample and _treats(supply, limits) for supply in record.dispensed
     )
+
+
+def _treats(supply: Dispensed, limits: Limits) -> bool:
+    return counts_as_treatment(Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions), limits)
 
 
 def _course_covers(course: Course, start: date, sample: date, limits: Limits) -> bool:
     """Whether an order or statement of a treating dose overlaps the time from `start` to `sample`."""
-    form = cobalamin(course.medicine)
-    if form is None or course.do_not_perform:
+    if not counts_as_treatment(course, limits) or course.status is CourseStatus.CANCELLED:
         return False
-    if begins(course) is None or not overlaps(course, start, sample):
-        return False
-    if is_parenteral(course):
-        return True
-    amounts = [daily(each, course.medicine, form) for each in course.instructions]
-    return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts) or not amounts
+    return begins(course) is not None and overlaps(course, start, sample)
 
 
 def counts_as_treatment(course: Course, limits: Limits) -> bool:
