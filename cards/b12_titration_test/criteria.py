@@ -12,7 +12,7 @@ from itertools import pairwise
 from cards.calendar import months_before
 from cards.dosing import ENDING
 from cards.due_date import default_interval, injections
-from cards.monitoring import on_injections_since, recheck_near
+from cards.monitoring import on_injections_since, recheck_missed, recheck_near
 from cards.neurology import signs
 from cards.record import LabResult, Order, PatientRecord
 from cards.rule import Alert, Excluded, Limits, Outcome
@@ -51,7 +51,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         variant = "to_time_injections"
     elif earlier and earlier.when.latest >= lately:
         variant = "measured_lately"
-    elif earlier and not recheck_near(record, limits, today):
+    elif earlier and not (recheck_near(record, limits, today) or recheck_missed(record, limits, today)):
         variant = "no_recheck_due"
     if variant is None:
         return None
