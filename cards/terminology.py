@@ -332,6 +332,23 @@ def is_test_in_text(text: str) -> bool:
     return bool(_MEASURES.search(text)) and not _TREATS.search(text)
 
 
+_NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
+_INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
+_ANOTHER_INJECTION = re.compile(
+    r"\b(?:flu|influenza|covid\S*|vaccin\w*|immuni[sz]\w*|depot?|depo\S*|contracepti\w*|medroxyprogesterone|insulin|"
+    r"(?:cortico)?steroid\w*|joint|shoulder|knee|hip|epidural|facet|botox|botulinum|eye|intravitreal|denosumab|prolia|"
+    r"goserelin|zoladex|leuprorelin|triptorelin|testosterone|methotrexate|heparin|enoxaparin|iron|antipsychotic)\b",
+    re.IGNORECASE,
+)
+
+
+@remembered
+def may_inject_b12_in_text(text: str) -> bool:
+    """Whether the words of a booking name an injection that may be B12: one of B12, or one of no stated drug."""
+    named = bool(_NAMES_B12.search(text)) or not _ANOTHER_INJECTION.search(text)
+    return bool(_INJECTION.search(text)) and named
+
+
 _TOTAL = re.compile(r"(?<!sub)(?<!sub-)(?<!sub )(?<!near-)(?<!near )\b(?:total|complete|completion)\b", re.IGNORECASE)
 _SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.IGNORECASE)
 _BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)

@@ -24,13 +24,12 @@ from cards.record import (
     Unreadable,
     When,
 )
-from cards.terminology import Concept, extent_in_text, is_test_in_text
+from cards.terminology import Concept, extent_in_text, is_test_in_text, may_inject_b12_in_text
 from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.I)
-_NAMES_INJECTION = re.compile(r"\binjection|\binj\b", re.I)
 # Eye diseases that an unspecific code of optic atrophy may stand for, and that are not Leber's optic neuropathy.
 _NOT_LEBER = re.compile(r"amaurosis|stellate|glaucom|macular", re.I)
 _CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
@@ -235,7 +234,7 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
         source,
         concepts=tuple(concepts),
         names_b12=bool(_NAMES_B12.search(words)),
-        names_injection=bool(_NAMES_INJECTION.search(words)),
+        names_injection=may_inject_b12_in_text(words),
         days=when(start, setting.zone),
         authored=when(first(resource, "authoredOn", "orderedOn", "created"), setting.zone),
         is_test=is_test,
