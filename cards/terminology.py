@@ -355,8 +355,18 @@ _BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
 _DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
 
 
+_DEMENTIAS = {
+    "alzheimer": re.compile(r"alzheimer", re.IGNORECASE),
+    "vascular": re.compile(r"vascular|multi-?infarct", re.IGNORECASE),
+    "lewy": re.compile(r"\blewy\b", re.IGNORECASE),
+    "frontotemporal": re.compile(r"fronto-?temporal|\bpick'?s?\b", re.IGNORECASE),
+}
+
+
 def extent_in_text(concept: str, text: str) -> str | None:
-    """How far an operation went, as the words about it tell; None for a concept that is no operation."""
+    """How far an operation went, or which dementia it is, as the words tell; None for any other concept."""
+    if concept == "cognitive_impairment":
+        return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
     name = concept.removesuffix("_status")
     if name == "gastrectomy":
         return "total" if _TOTAL.search(text) else "unspecified"
