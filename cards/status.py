@@ -421,6 +421,24 @@ def has_had(record: PatientRecord, *concepts: str) -> bool:
     ) or any(each.name in concepts for procedure in record.procedures for each in procedure.concepts)
 
 
+# The longest that an entry of pregnancy can be true.
+_PREGNANCY_MONTHS = 10
+
+
+def in_pregnancy(record: PatientRecord, today: date) -> bool:
+    """Whether a present, certain problem is a pregnancy of the last ten months, or one without a date.
+
+    An older one is over, although nobody has closed its entry.
+    """
+    since = months_before(today, _PREGNANCY_MONTHS)
+    return any(
+        each.name == "pregnancy" and (problem.dated is None or problem.dated.latest >= since)
+        for problem in record.problems
+        if problem.present and problem.certain
+        for each in problem.concepts
+    )
+
+
 @once_per_record
 def age(record: PatientRecord, today: date) -> int | None:
     """Completed years, or None when the birth date is not known; a birth year counts as born on its first day."""
