@@ -60,7 +60,14 @@ class Member(NamedTuple):
 class _Words:
     """Recognises the concepts of one kind in a text."""
 
-    def __init__(self, concepts: Mapping[str, Any], vetoes: Sequence[str] = (), past: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        concepts: Mapping[str, Any],
+        vetoes: Sequence[str] = (),
+        past: Sequence[str] = (),
+        before: Sequence[str] = (),
+    ) -> None:
+        self._before = _any(before)
         self._patterns = [
             (name, _any(each["text"]), _any([*each.get("not", ()), *vetoes, *(() if "past" in each else past)]))
             for name, each in concepts.items()
@@ -76,7 +83,11 @@ class _Words:
         return tuple(
             name
             for name, pattern, veto in self._patterns
-            if pattern and pattern.search(text) and not (veto and veto.search(text))
+            if pattern
+            and (found := pattern.search(text))
+            and not (veto and veto.search(text))
+            # "Pernicious anaemia, no neuropathy" denies what follows the word.
+            and not (self._before and self._before.search(text[: found.start()]))
         )
 
 
@@ -93,6 +104,7 @@ class Terminology:
         self._systems: dict[str, list[str]] = _yaml(folder / "systems.yaml")
         concepts = _yaml(folder / "concepts.yaml")
         vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
+        before = concepts.pop("vetoes_before")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
         self.drugs = tuple(concepts["drugs"])
@@ -112,7 +124,7 @@ class Terminology:
         self.drugs_in_text = _Words(concepts["drugs"]).find
         self.allergens = frozenset(concepts["allergens"])
         self.allergens_in_text = _Words(concepts["allergens"]).find
-        self.conditions_in_text = _Words(concepts["conditions"], vetoes, past).find
+        self.conditions_in_text = _Words(concepts["conditions"], vetoes, past, before).find
         self.labs_in_text = _Words(concepts["labs"]).find
         self.procedures_in_text = _Words(concepts["procedures"]).find
 
