@@ -11,18 +11,30 @@ from datetime import date, timedelta
 from cards.calendar import months_after, months_before
 from cards.dosing import begins, cobalamin
 from cards.due_date import LATE, current_plan, injections, past_plan, standing
-from cards.record import PatientRecord, Period
+from cards.record import CourseStatus, Medicine, PatientRecord, Period
 from cards.rule import Limits
+from cards.status import B12_RESULTS, MMA
 
 _FIRST_RECHECKS = (3, 6, 12)
 
 
 def treatment_began(record: PatientRecord) -> date | None:
-    """The first cobalamin dose, order or supply on record; None when there is none."""
-    days = [dose.when.latest for dose in record.doses if cobalamin(dose.medicine)]
-    days += [supply.when.latest for supply in record.dispensed if cobalamin(supply.medicine)]
-    days += [day for course in record.courses if cobalamin(course.medicine) and (day := begins(course))]
+    """The first cobalamin dose, order or supply on record; None when there is none.
+
+    A multivitamin is no treatment, and a cancelled order never began.
+    """
+    days = [dose.when.latest for dose in record.doses if _treats(dose.medicine)]
+    days += [supply.when.latest for supply in record.dispensed if _treats(supply.medicine)]
+    days += [
+        day
+        for course in record.courses
+        if _treats(course.medicine) and course.status is not CourseStatus.CANCELLED and (day := begins(course))
+    ]
     return min(days, default=None)
+
+
+def _treats(medicine: Medicine) -> bool:
+    return cobalamin(medicine) is not None and not medicine.multivitamin
 
 
 def rechecks(began: date, until: date) -> Iterator[date]:
@@ -42,6 +54,16 @@ def recheck_near(record: PatientRecord, limits: Limits, today: date) -> bool:
     began = treatment_began(record)
     window = timedelta(days=limits.whole("recheck_window_days"))
     return began is not None and any(day >= today - window for day in rechecks(began, today + window))
+
+
+def recheck_missed(record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether the last recheck that fell due is still to be done: no B12 or MMA from its window on."""
+    began = treatment_began(record)
+    due = max(rechecks(began, today), default=None) if began else None
+    if due is None:
+        return False
+    since = due - timedelta(days=limits.whole("recheck_window_days"))
+    return not any(lab.concept in (*B12_RESULTS, MMA) and lab.when.latest >= since for lab in record.labs)
 
 
 def on_injections_since(record: PatientRecord, default: Period, limits: Limits, today: date) -> date | None:

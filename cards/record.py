@@ -445,7 +445,7 @@ class Allergy:
 class Planned:
     """An appointment that is booked or a service that is ordered.
 
-    `names_b12`: its code or text names B12 or cobalamin; `names_injection`: it names an injection or its drug;
+    `names_b12`: its code or text names B12 or cobalamin; `names_injection`: an injection that may be B12;
     `concepts`: the tests or regimes it orders; `days`: when it is to happen; `authored`: when it was ordered;
     `is_test`: it asks for a measurement, by its code or wording.
     """

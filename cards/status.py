@@ -17,6 +17,7 @@ from cards.record import (
     Comparator,
     Course,
     CourseStatus,
+    Dispensed,
     Flag,
     LabResult,
     Medicine,
@@ -146,24 +147,23 @@ def b12_tested_since(record: PatientRecord, limits: Limits, day: date) -> bool:
 def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
     """Whether any cobalamin dose, order or supply that counts covered the months before a sample."""
     start = months_before(sample, limits.whole("untreated_months_before_sample"))
-    if any(cobalamin(dose.medicine) and start <= dose.when.latest <= sample for dose in record.doses):
+    given = [dose for dose in record.doses if cobalamin(dose.medicine) and not dose.medicine.multivitamin]
+    if any(start <= dose.when.latest <= sample for dose in given):
         return True
     return any(_course_covers(course, start, sample, limits) for course in record.courses) or any(
-        cobalamin(supply.medicine) and start <= supply.when.latest <= sample for supply in record.dispensed
+        start <= supply.when.latest <= sample and _treats(supply, limits) for supply in record.dispensed
     )
+
+
+def _treats(supply: Dispensed, limits: Limits) -> bool:
+    return counts_as_treatment(Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions), limits)
 
 
 def _course_covers(course: Course, start: date, sample: date, limits: Limits) -> bool:
     """Whether an order or statement of a treating dose overlaps the time from `start` to `sample`."""
-    form = cobalamin(course.medicine)
-    if form is None or course.do_not_perform:
+    if not counts_as_treatment(course, limits) or course.status is CourseStatus.CANCELLED:
         return False
-    if begins(course) is None or not overlaps(course, start, sample):
-        return False
-    if is_parenteral(course):
-        return True
-    amounts = [daily(each, course.medicine, form) for each in course.instructions]
-    return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts) or not amounts
+    return begins(course) is not None and overlaps(course, start, sample)
 
 
 def counts_as_treatment(course: Course, limits: Limits) -> bool:
@@ -419,6 +419,24 @@ def has_had(record: PatientRecord, *concepts: str) -> bool:
     return any(
         each.name in concepts for problem in record.problems if problem.certain for each in problem.concepts
     ) or any(each.name in concepts for procedure in record.procedures for each in procedure.concepts)
+
+
+# The longest that an entry of pregnancy can be true.
+_PREGNANCY_MONTHS = 10
+
+
+def in_pregnancy(record: PatientRecord, today: date) -> bool:
+    """Whether a present, certain problem is a pregnancy of the last ten months, or one without a date.
+
+    An older one is over, although nobody has closed its entry.
+    """
+    since = months_before(today, _PREGNANCY_MONTHS)
+    return any(
+        each.name == "pregnancy" and (problem.dated is None or problem.dated.latest >= since)
+        for problem in record.problems
+        if problem.present and problem.certain
+        for each in problem.concepts
+    )
 
 
 @once_per_record

@@ -60,7 +60,14 @@ class Member(NamedTuple):
 class _Words:
     """Recognises the concepts of one kind in a text."""
 
-    def __init__(self, concepts: Mapping[str, Any], vetoes: Sequence[str] = (), past: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        concepts: Mapping[str, Any],
+        vetoes: Sequence[str] = (),
+        past: Sequence[str] = (),
+        before: Sequence[str] = (),
+    ) -> None:
+        self._before = _any(before)
         self._patterns = [
             (name, _any(each["text"]), _any([*each.get("not", ()), *vetoes, *(() if "past" in each else past)]))
             for name, each in concepts.items()
@@ -76,7 +83,11 @@ class _Words:
         return tuple(
             name
             for name, pattern, veto in self._patterns
-            if pattern and pattern.search(text) and not (veto and veto.search(text))
+            if pattern
+            and (found := pattern.search(text))
+            and not (veto and veto.search(text))
+            # "Pernicious anaemia, no neuropathy" denies what follows the word.
+            and not (self._before and self._before.search(text[: found.start()]))
         )
 
 
@@ -93,6 +104,7 @@ class Terminology:
         self._systems: dict[str, list[str]] = _yaml(folder / "systems.yaml")
         concepts = _yaml(folder / "concepts.yaml")
         vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
+        before = concepts.pop("vetoes_before")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
         self.drugs = tuple(concepts["drugs"])
@@ -112,7 +124,7 @@ class Terminology:
         self.drugs_in_text = _Words(concepts["drugs"]).find
         self.allergens = frozenset(concepts["allergens"])
         self.allergens_in_text = _Words(concepts["allergens"]).find
-        self.conditions_in_text = _Words(concepts["conditions"], vetoes, past).find
+        self.conditions_in_text = _Words(concepts["conditions"], vetoes, past, before).find
         self.labs_in_text = _Words(concepts["labs"]).find
         self.procedures_in_text = _Words(concepts["procedures"]).find
 
@@ -332,14 +344,41 @@ def is_test_in_text(text: str) -> bool:
     return bool(_MEASURES.search(text)) and not _TREATS.search(text)
 
 
+_NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
+_INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
+_ANOTHER_INJECTION = re.compile(
+    r"\b(?:flu|influenza|covid\S*|vaccin\w*|immuni[sz]\w*|depot?|depo\S*|contracepti\w*|medroxyprogesterone|insulin|"
+    r"(?:cortico)?steroid\w*|joint|shoulder|knee|hip|epidural|facet|botox|botulinum|eye|intravitreal|denosumab|prolia|"
+    r"goserelin|zoladex|leuprorelin|triptorelin|testosterone|methotrexate|heparin|enoxaparin|iron|antipsychotic)\b",
+    re.IGNORECASE,
+)
+
+
+@remembered
+def may_inject_b12_in_text(text: str) -> bool:
+    """Whether the words of a booking name an injection that may be B12: one of B12, or one of no stated drug."""
+    named = bool(_NAMES_B12.search(text)) or not _ANOTHER_INJECTION.search(text)
+    return bool(_INJECTION.search(text)) and named
+
+
 _TOTAL = re.compile(r"(?<!sub)(?<!sub-)(?<!sub )(?<!near-)(?<!near )\b(?:total|complete|completion)\b", re.IGNORECASE)
 _SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.IGNORECASE)
 _BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
 _DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
 
 
+_DEMENTIAS = {
+    "alzheimer": re.compile(r"alzheimer", re.IGNORECASE),
+    "vascular": re.compile(r"vascular|multi-?infarct", re.IGNORECASE),
+    "lewy": re.compile(r"\blewy\b", re.IGNORECASE),
+    "frontotemporal": re.compile(r"fronto-?temporal|\bpick'?s?\b", re.IGNORECASE),
+}
+
+
 def extent_in_text(concept: str, text: str) -> str | None:
-    """How far an operation went, as the words about it tell; None for a concept that is no operation."""
+    """How far an operation went, or which dementia it is, as the words tell; None for any other concept."""
+    if concept == "cognitive_impairment":
+        return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
     name = concept.removesuffix("_status")
     if name == "gastrectomy":
         return "total" if _TOTAL.search(text) else "unspecified"

@@ -53,7 +53,7 @@ from cards.record import (
 )
 from cards.rule import Hook, Level, Profile
 from cards.strength import lists_several, strengths_in
-from cards.terminology import Concept, Terminology, extent_in_text, is_test_in_text
+from cards.terminology import Concept, Terminology, extent_in_text, is_test_in_text, may_inject_b12_in_text
 from cards.units import implausible, to_canonical
 
 _DOSE = re.compile(r"^(?P<low>[\d.]+)(?:-(?P<high>[\d.]+))?\s*(?P<unit>.*)$")
@@ -580,7 +580,7 @@ def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Pla
         source,
         concepts=(*tests, *_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),
         names_b12=bool(re.search(r"b\s?12|cobalamin", line.text, re.IGNORECASE)),
-        names_injection=bool(re.search(r"injection", line.text, re.IGNORECASE)),
+        names_injection=may_inject_b12_in_text(line.text),
         days=When.on(line.day),
         is_test=is_test,
     )

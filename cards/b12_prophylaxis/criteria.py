@@ -23,6 +23,7 @@ from cards.status import (
     documented_deficiency,
     has,
     in_hospice,
+    in_pregnancy,
     irreversible_causes,
     newest_b12,
     removes_ileum,
@@ -83,7 +84,7 @@ def _not_our_patient(record: PatientRecord, today: date) -> str | None:
         return "the patient has died or left"
     if in_hospice(record):
         return "hospice or comfort care"
-    if has(record, "pregnancy") and _is_planned(record, "pregnancy", today):
+    if in_pregnancy(record, today) and _is_planned(record, "pregnancy", today):
         return "pregnancy under specialist care"
     return None
 

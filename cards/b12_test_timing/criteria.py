@@ -13,7 +13,7 @@ from cards.due_date import injections
 from cards.monitoring import recheck_near
 from cards.record import Order, PatientRecord, Source
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
-from cards.status import has, younger_than
+from cards.status import in_pregnancy, younger_than
 
 _ANTIBODY = "intrinsic_factor_antibody"
 _TOTAL_B12 = "b12_total_serum"
@@ -42,7 +42,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Alert(
             "antibody_after_injection", _facts(order, last=given[-1], from_day=given[-1] + wait, antibody=True), order
         )
-    if _TOTAL_B12 in asked and _ACTIVE_B12 not in asked and has(record, "pregnancy"):
+    if _TOTAL_B12 in asked and _ACTIVE_B12 not in asked and in_pregnancy(record, today):
         return Alert("total_b12_in_pregnancy", _facts(order, pregnant=True), order)
     if not asked & _LEVELS or not given:
         return None

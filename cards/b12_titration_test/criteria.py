@@ -12,11 +12,11 @@ from itertools import pairwise
 from cards.calendar import months_before
 from cards.dosing import ENDING
 from cards.due_date import default_interval, injections
-from cards.monitoring import on_injections_since, recheck_near
+from cards.monitoring import on_injections_since, recheck_missed, recheck_near
 from cards.neurology import signs
 from cards.record import LabResult, Order, PatientRecord
 from cards.rule import Alert, Excluded, Limits, Outcome
-from cards.status import has, has_had, newest, younger_than
+from cards.status import has, has_had, in_pregnancy, newest, younger_than
 
 _TESTS = ("b12_total_serum", "holotranscobalamin", "mma_serum")
 _YEARLY_PANEL = (
@@ -51,7 +51,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         variant = "to_time_injections"
     elif earlier and earlier.when.latest >= lately:
         variant = "measured_lately"
-    elif earlier and not recheck_near(record, limits, today):
+    elif earlier and not (recheck_near(record, limits, today) or recheck_missed(record, limits, today)):
         variant = "no_recheck_due"
     if variant is None:
         return None
@@ -76,7 +76,7 @@ def _another_reason(record: PatientRecord, today: date) -> str | None:
         return "the patient has died"
     if signs(record, today):
         return "new neurological findings"
-    if has(record, "pregnancy"):
+    if in_pregnancy(record, today):
         return "pregnancy"
     if has_had(record, *_YEARLY_PANEL):
         return "part of the yearly panel after surgery of the gut or in Crohn's disease"

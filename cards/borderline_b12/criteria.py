@@ -22,6 +22,7 @@ from cards.status import (
     band,
     documented_deficiency,
     has,
+    in_pregnancy,
     irreversible_cause,
     is_below,
     macrocytosis,
@@ -54,7 +55,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     result = _indeterminate(record, limits, today)
     if result is None:
         return None
-    pregnant = result.concept == TOTAL_B12 and has(record, "pregnancy")
+    pregnant = result.concept == TOTAL_B12 and in_pregnancy(record, today)
     if why := _settled(result, record, limits, today, pregnant=pregnant):
         return Excluded(why)
     neurological = signs(record, today)

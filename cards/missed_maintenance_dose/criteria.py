@@ -237,9 +237,12 @@ def _facts(
 def _today(record: PatientRecord, course: Course | None, drug: str | None) -> dict[str, bool]:
     """Which dose the card may offer for today: the form that is ordered or was given, when its dose is 1 mg.
 
-    None when a cobalamin is being ordered anyway.
+    None when a cobalamin is being ordered anyway; a multivitamin is none.
     """
-    drafted = any(cobalamin(draft.medicine) and draft.status not in ENDING for draft in record.drafts)
+    drafted = any(
+        cobalamin(draft.medicine) and not draft.medicine.multivitamin and draft.status not in ENDING
+        for draft in record.drafts
+    )
     doses = [mass(each.amount, course.medicine, drug) for each in course.instructions] if course and drug else []
     offered = None if drafted or any(dose and dose.high != _USUAL_DOSE_MCG for dose in doses) else drug
     return {f"{form}_today": offered == form for form in ("hydroxocobalamin", "cyanocobalamin")}

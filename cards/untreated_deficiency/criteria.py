@@ -23,6 +23,7 @@ from cards.status import (
     b12_status,
     band,
     has,
+    in_pregnancy,
     irreversible_cause,
     mma_raised,
     newest,
@@ -69,7 +70,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded("the patient declined B12")
     if gap := unknown_since(record, Source.MEDICATIONS, sample):
         return Unanswerable((Source.MEDICATIONS.value,), gap)
-    if _refuted_in_pregnancy(proof, record, limits):
+    if _refuted_in_pregnancy(proof, record, limits, today):
         return Excluded("active B12 is not deficient in pregnancy")
 
     artefact = _artefact(proof, record, limits)
@@ -117,7 +118,7 @@ def _variant(
         return "old_result"
     if neurological:
         return "neurological"
-    if _total_only(proof) and has(record, "pregnancy"):
+    if _total_only(proof) and in_pregnancy(record, today) and irreversible_cause(record, limits) is None:
         return "pregnancy"
     return "possible_artefact" if artefact else "untreated"
 
@@ -126,9 +127,9 @@ def _total_only(proof: Proof) -> bool:
     return proof.result.concept == TOTAL_B12 and proof.mma is None
 
 
-def _refuted_in_pregnancy(proof: Proof, record: PatientRecord, limits: Limits) -> bool:
+def _refuted_in_pregnancy(proof: Proof, record: PatientRecord, limits: Limits, today: date) -> bool:
     """Whether active B12 of the same time or later answers a low total B12 in pregnancy."""
-    if not (_total_only(proof) and has(record, "pregnancy")):
+    if not (_total_only(proof) and in_pregnancy(record, today)):
         return False
     active = newest(record.labs, ACTIVE_B12, proof.result.when.latest)
     return active is not None and band(active, limits) in (Band.REPLETE, Band.INDETERMINATE)

@@ -24,16 +24,19 @@ from cards.record import (
     Unreadable,
     When,
 )
-from cards.terminology import Concept, extent_in_text, is_test_in_text
+from cards.terminology import Concept, extent_in_text, is_test_in_text, may_inject_b12_in_text
 from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.I)
-_NAMES_INJECTION = re.compile(r"\binjection|\binj\b", re.I)
 # Eye diseases that an unspecific code of optic atrophy may stand for, and that are not Leber's optic neuropathy.
 _NOT_LEBER = re.compile(r"amaurosis|stellate|glaucom|macular", re.I)
 _CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
+_OF_BOWEL = re.compile(
+    _CENTIMETRES.pattern + r"\w*\s*(?:of\s+)?(?:the\s+)?(?:(?:terminal|distal|small|diseased)\s+)*(?:ile\w+|bowel)",
+    re.I,
+)
 _NOT_PRESENT = frozenset({"refuted", "entered-in-error"})
 _UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
 _ENDED_OTHERWISE = ("abatementAge", "abatementRange", "abatementString")
@@ -104,7 +107,6 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     if status is None and over:
         status = ClinicalStatus.RESOLVED
     words = [*texts_of(code), *_notes(resource)]
-    length = _CENTIMETRES.search(" ".join(words))
     period = resource.get("onsetPeriod")
     began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
     return Problem(
@@ -116,7 +118,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         ended=ended,
         names_b12=bool(_NAMES_B12.search(" ".join([*words, *_words_of_cause(resource)]))),
         by_text=by_text,
-        length_cm=Decimal(length[1]) if length else None,
+        length_cm=_length_removed(" ".join(words)),
     )
 
 
@@ -151,13 +153,20 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
     if day and day.earliest > setting.today:
         # Not done yet, whatever the status says.
         return Unreadable(concepts[0].name, None, "future-date")
-    length = _CENTIMETRES.search(" ".join([*words, *_notes(resource)]))
     return Procedure(
         concepts,
         day,
         active=status in ("in-progress", "preparation"),
-        length_cm=Decimal(length[1]) if length else None,
+        length_cm=_length_removed(" ".join([*words, *_notes(resource)])),
     )
+
+
+def _length_removed(words: str) -> Decimal | None:
+    """The centimetres of bowel; of several lengths the largest, if it is said of bowel, and else none."""
+    told = {Decimal(each[1]) for each in _CENTIMETRES.finditer(words)}
+    if len(told) > 1:
+        told &= {Decimal(each[1]) for each in _OF_BOWEL.finditer(words)} & {max(told)}
+    return told.pop() if told else None
 
 
 def relative(resource: dict[str, Any], setting: Setting) -> Relative | None:
@@ -235,7 +244,7 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
         source,
         concepts=tuple(concepts),
         names_b12=bool(_NAMES_B12.search(words)),
-        names_injection=bool(_NAMES_INJECTION.search(words)),
+        names_injection=may_inject_b12_in_text(words),
         days=when(start, setting.zone),
         authored=when(first(resource, "authoredOn", "orderedOn", "created"), setting.zone),
         is_test=is_test,

@@ -227,6 +227,19 @@ def test_folic_acid_and_metformin_ask_for_the_same_test_once(profile: Profile) -
 # --- one order, several problems ---------------------------------------------------------------------------------
 
 
+def test_injections_stopped_after_gastrectomy_are_told_once() -> None:
+    """Both rules would order the same injections; the stop is what happened."""
+    stopped = patient(
+        "patient-view",
+        medicines=[{**MAINTENANCE, "since": "2020-07-01", "status": "stopped"}],
+        doses=[{"drug": "hydroxocobalamin", "dose": "1 mg", "route": "IM", "day": date(2026, 1, 15)}],
+        procedures=[{"is": "gastrectomy", "meaning": "total", "day": "2020-05-01"}],
+    )
+
+    assert spoken(stopped) == [("lifelong-b12-stopped", Level.CRITICAL)]
+    assert merged(stopped)["b12-prophylaxis"] == "lifelong-b12-stopped"
+
+
 def test_tablets_too_weak_after_gastrectomy_are_about_the_route_and_prophylaxis_is_silent() -> None:
     """At signing the order is what is spoken of; prophylaxis is a matter of opening the chart."""
     tablets = patient(

@@ -261,6 +261,23 @@ def test_the_length_of_bowel_removed_is_read_where_it_is_stated(members: Json) -
 
 
 @pytest.mark.parametrize(
+    ("note", "length"),
+    [
+        ("Tumour of 3 cm. 40 cm of terminal ileum resected.", 40),
+        ("Removed 15 centimetres of the ileum with a margin of 5 cm", 15),
+        ("25 cm and 10 cm of ileum removed", None),
+        ("Stricture 30 cm from the valve, 12 cm of bowel removed", None),
+        ("3 cm tumour, margin 5 cm", None),
+    ],
+)
+def test_of_several_lengths_only_the_largest_said_of_bowel_counts(note: str, length: int | None) -> None:
+    """A tumour of 3 cm is no short resection, and two pieces of bowel are not the shorter one."""
+    found = procedure(code={"text": "Ileal resection"}, note=[{"text": note}])
+
+    assert found.length_cm == length
+
+
+@pytest.mark.parametrize(
     "members",
     [
         {"performedDateTime": "2001-02-03"},
