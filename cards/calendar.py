@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, date, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from functools import lru_cache
 
 from cards.record import Period, PeriodUnit
 
@@ -13,6 +14,8 @@ _DAYS = {PeriodUnit.HOUR: Decimal(1) / 24, PeriodUnit.DAY: Decimal(1), PeriodUni
 _AVERAGE_DAYS = {**_DAYS, PeriodUnit.MONTH: Decimal("30.4375"), PeriodUnit.YEAR: Decimal("365.25")}
 
 
+# Each rule counts back from the day of the call, and by the same few numbers.
+@lru_cache(maxsize=1024)
 def months_after(day: date, months: int) -> date:
     """The same day `months` later, or the last day of that month; stops at the ends of the calendar."""
     index = day.year * 12 + day.month - 1 + months

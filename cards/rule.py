@@ -173,7 +173,11 @@ class Rule:
 
     def needed(self, hook: Hook) -> tuple[Need, ...]:
         """The needs on this hook."""
-        return tuple(need for need in self.needs if not need.on or hook in need.on)
+        return self._needed[hook]
+
+    @cached_property
+    def _needed(self) -> Mapping[Hook, tuple[Need, ...]]:
+        return {hook: tuple(need for need in self.needs if not need.on or hook in need.on) for hook in Hook}
 
     @cached_property
     def sources(self) -> frozenset[Source]:
@@ -270,25 +274,33 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
     evaluated: list[str] = []
     not_evaluated: list[NotEvaluated] = []
     excluded: dict[str, tuple[str, ...]] = {}
-    # Of a single draft it is known that it triggered them.
     selected = [order for order in record.drafts if order.selected] if hook.about_orders else [None]
+    # Of a single draft it is known that it triggered them.
+    several = len(selected) > 1
     for rule in rules:
-        orders: Sequence[Order | None] = selected
-        if len(selected) > 1:
-            orders = [order for order in selected if order and rule.triggered_by(order, rule.limits)]
-        outcomes = [rule.criteria(order, record, rule.limits, today) for order in orders]
-        alerts = [outcome for outcome in outcomes if isinstance(outcome, Alert)]
-        lacking = [lack for outcome in outcomes if (lack := what_lacks(rule, outcome, hook, record, today))]
+        alerts: list[Alert] = []
+        reasons: list[str] = []
+        lacking: NotEvaluated | None = None
+        for order in selected:
+            if several and order and not rule.triggered_by(order, rule.limits):
+                continue
+            outcome = rule.criteria(order, record, rule.limits, today)
+            if isinstance(outcome, Alert):
+                alerts.append(outcome)
+            elif isinstance(outcome, Excluded):
+                reasons.append(outcome.why)
+            elif lacking is None:
+                lacking = what_lacks(rule, outcome, hook, record, today)
         if alerts:
             unknown = _not_available(rule, record, today)
             ageless = Source.PATIENT in rule.sources and record.patient.born is None
             raised += [Raised(rule, alert, rule.levels[alert.variant], unknown, ageless) for alert in alerts]
-        if lacking:
-            not_evaluated.append(lacking[0])
-        else:
+        if lacking is None:
             evaluated.append(rule.topic)
-        if reasons := tuple(dict.fromkeys(o.why for o in outcomes if isinstance(o, Excluded))):
-            excluded[rule.topic] = reasons
+        else:
+            not_evaluated.append(lacking)
+        if reasons:
+            excluded[rule.topic] = tuple(dict.fromkeys(reasons))
     kept, merged = _one_for_each_problem(raised) if len(raised) > 1 else (raised, {})
     kept.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
     return Evaluation(tuple(kept), tuple(evaluated), tuple(not_evaluated), excluded, merged)
@@ -339,10 +351,10 @@ def what_lacks(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, 
 
 def _gap(need: Need, record: PatientRecord, today: date) -> str | None:
     """Why `need` is not completely known, or None."""
-    if need.instead and not _gap(Need(need.instead, need.months, need.of), record, today):
-        return None
     state = record.state(need.source)
     if state.supplied in WHOLLY_KNOWN and not state.unreadable:
+        return None
+    if need.instead and not _gap(Need(need.instead, need.months, need.of), record, today):
         return None
     back_to = months_before(today, need.months) if need.months is not None else None
     if not record.known(need.source, back_to):

@@ -403,14 +403,15 @@ def deficiency_resolved(record: PatientRecord, limits: Limits) -> bool:
 
 def has(record: PatientRecord, *concepts: str) -> bool:
     """Whether a present, certain problem or a regime that runs is one of `concepts`."""
-    return any(
-        each.name in concepts
-        for problem in record.problems
-        if problem.present and problem.certain
-        for each in problem.concepts
-    ) or any(
-        each.name in concepts for procedure in record.procedures if procedure.active for each in procedure.concepts
-    )
+    return not _present(record).isdisjoint(concepts)
+
+
+@once_per_record
+def _present(record: PatientRecord) -> frozenset[str]:
+    """The concepts of the present, certain problems and of the regimes that run."""
+    problems = [problem.concepts for problem in record.problems if problem.present and problem.certain]
+    regimes = [procedure.concepts for procedure in record.procedures if procedure.active]
+    return frozenset(each.name for concepts in (*problems, *regimes) for each in concepts)
 
 
 def has_had(record: PatientRecord, *concepts: str) -> bool:
@@ -420,6 +421,7 @@ def has_had(record: PatientRecord, *concepts: str) -> bool:
     ) or any(each.name in concepts for procedure in record.procedures for each in procedure.concepts)
 
 
+@once_per_record
 def age(record: PatientRecord, today: date) -> int | None:
     """Completed years, or None when the birth date is not known; a birth year counts as born on its first day."""
     born = record.patient.born

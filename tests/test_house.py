@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {".ci", "cards", "docker", "openapi", "service", "tests"}
 TEXT = {
     ".py",
+    ".lua",
     ".md",
     ".yaml",
     ".yml",
@@ -297,7 +298,7 @@ def _dependencies(extra: str | None = None) -> set[str]:
 
 
 def test_the_lock_files_hold_every_dependency_of_the_project() -> None:
-    assert _dependencies() - set(_pins("requirements.lock")) == set()
+    assert (_dependencies() | _dependencies("tracing")) - set(_pins("requirements.lock")) == set()
     assert (_dependencies() | _dependencies("dev")) - set(_pins("requirements-dev.lock")) == set()
     assert _dependencies("spark") - {"b12-cds"} - set(_pins("requirements-spark.lock")) == set()
 

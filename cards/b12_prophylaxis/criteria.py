@@ -99,6 +99,8 @@ def _operations(record: PatientRecord, limits: Limits) -> list[Operation]:
         if (kind := _KIND_OF_CAUSE.get(cause.name))
     ]
     found += _smaller_operations(record)
+    if not found:
+        return []
     if any(each.kind == "bypass" for each in found):
         # A status code that leaves the kind of bariatric surgery open is about the same operation.
         found = [each for each in found if each.kind not in ("sleeve", "unspecified")]

@@ -23,9 +23,10 @@ from cards.dosing import (
     phase,
     route_of,
     runs_on,
+    why_no_amount,
 )
 from cards.due_date import intervals
-from cards.record import BY_MOUTH_OR_NOSE, PARENTERAL, AmountUnit, Course, CourseStatus, Order, PatientRecord, Route
+from cards.record import BY_MOUTH_OR_NOSE, PARENTERAL, Course, CourseStatus, Order, PatientRecord, Route
 from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import has, younger_than
 
@@ -44,7 +45,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     starts = first_dose(order, today)
     others = [each for each in _others(order, record) if _still_given(each, starts, today)]
     if _by_mouth(order) and _daily_mcg(order) is None and any(intervals(each, Phase.MAINTENANCE) for each in others):
-        return Unanswerable((DRAFTS,), _why_no_amount(order))
+        return Unanswerable((DRAFTS,), why_no_amount(order))
     other = next((each for each in others if _duplicates(order, each, limits)), None)
     if other is None:
         return None
@@ -158,15 +159,6 @@ def _daily_mcg(course: Course) -> Decimal | None:
     amounts = [daily(each, course.medicine, form) for each in course.instructions] if form else []
     known = [each.high for each in amounts if each]
     return max(known) if known and len(known) == len(amounts) else None
-
-
-def _why_no_amount(order: Order) -> str:
-    units = {each.amount.unit for each in order.instructions if each.amount}
-    if not units:
-        return "dose-missing"
-    if AmountUnit.NONE in units:
-        return "unit-missing"
-    return "unknown-unit" if AmountUnit.UNKNOWN in units else "unknown-strength"
 
 
 _WAYS = {

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from cards.calendar import months_before
 from cards.cover import cover, first_dose, ordered_without_dose
-from cards.dosing import ENDING, FOLATES, Mcg, daily, ingredient_of, mass
+from cards.dosing import ENDING, FOLATES, Mcg, daily, ingredient_of, mass, why_no_amount
 from cards.due_date import injections
 from cards.neurology import involvement, signs
 from cards.record import (
@@ -64,7 +64,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if order is None or ingredient is None:
         return None
     if daily_folate(order, ingredient) is None:
-        return Unanswerable((DRAFTS,), _why_no_amount(order))
+        return Unanswerable((DRAFTS,), why_no_amount(order))
     if covered := cover(record, limits, today, first_dose(order, today)):
         return Excluded(covered.how)
 
@@ -189,16 +189,6 @@ def _dose(order: Order, ingredient: str) -> Decimal:
     doses = [mass(each.amount or _ONE_UNIT, order.medicine, ingredient) for each in order.instructions]
     doses = doses or [mass(_ONE_UNIT, order.medicine, ingredient)]
     return max((dose.high for dose in doses if dose), default=Decimal(0))
-
-
-def _why_no_amount(order: Order) -> str:
-    amounts = [each.amount for each in order.instructions]
-    if not any(amounts):
-        return "dose-missing"
-    units = {amount.unit for amount in amounts if amount}
-    if AmountUnit.NONE in units:
-        return "unit-missing"
-    return "unknown-unit" if AmountUnit.UNKNOWN in units else "unknown-strength"
 
 
 def _at_most(order: Order, limit: Decimal) -> bool:

@@ -23,6 +23,7 @@ from service.commands.storage import StoreFailed
 from service.operations import logs, metrics, tracing
 from service.rehearsal import has_sandbox
 from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
+from service.store.configured import address
 
 # Calls that are being answered when the service is told to end; none takes longer than what it may fetch.
 SECONDS_TO_FINISH = 10
@@ -75,6 +76,8 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
         port=port,
         workers=workers,
         access_log=False,
+        # Nothing of ours asks for the caller's address, so what a proxy says of it is not read.
+        proxy_headers=False,
         server_header=False,
         log_config=logs.configuration(),
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
@@ -96,16 +99,23 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
 
 def banner(settings: Settings, clients: Clients | None, port: int) -> Iterator[str]:
     """What an operator sees first: what is served to whom, and what protects it."""
-    address = f"[{settings.host}]" if ":" in settings.host else settings.host
-    yield (f"B12 CDS: profile {settings.profile}, time zone {settings.zone.key}, http://{address}:{port}/cds-services")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    yield (f"B12 CDS: profile {settings.profile}, time zone {settings.zone.key}, http://{host}:{port}/cds-services")
     if clients is None:
         yield "authentication: none, whoever reaches this address may call"
-        yield f"sandbox: http://{address}:{port}/" if has_sandbox(settings) else "sandbox: none"
+        yield f"sandbox: http://{host}:{port}/" if has_sandbox(settings) else "sandbox: none"
     else:
         yield f"authentication: signed tokens for {settings.public_url}"
         yield f"clients: {', '.join(_described(trust.client) for trust in clients.trusts)}"
+    yield f"store: {_described_store(settings)}"
     if not is_loopback(settings.host):
         yield "TLS: none here; patient data need a proxy with TLS in front"
+
+
+def _described_store(settings: Settings) -> str:
+    """Which database holds what this service writes down; neither its user nor its password."""
+    url = address(settings)
+    return f"PostgreSQL, {url.database} on {url.host}" if settings.database_url else f"SQLite, {url.database}"
 
 
 def _described(client: Client) -> str:

@@ -48,8 +48,10 @@ _TOKEN_SHARE = 0.6
 _FLOOR_SECONDS = 0.002
 _TOKENS_WAITING = 2_000
 _FEEDBACK_WAITING = 2_000
-# A longer transaction would make the calls wait that ask whether a token was used.
-_CALLS_AT_ONCE = 200
+# A longer transaction would make the calls wait that ask whether a token was used. Each card is a row of its own;
+# calls without one are only counted.
+_CARDS_AT_ONCE = 200
+_CALLS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ class Store:
         """Writes down every call that waits; leaves them waiting where the store does not answer."""
         async with self._flushing:
             while self._calls:
-                some = [self._calls.popleft() for _ in range(min(len(self._calls), _CALLS_AT_ONCE))]
+                some = self._next_calls()
                 written = False
                 try:
                     await asyncio.wrap_future(self._quick.submit(partial(write_calls, calls=some)))
@@ -206,6 +208,16 @@ class Store:
                 finally:
                     if not written:
                         self._calls.extendleft(reversed(some))
+
+    def _next_calls(self) -> list[CallNoted]:
+        """Takes the calls that have waited longest, as many as one short transaction writes down."""
+        some: list[CallNoted] = []
+        cards = 0
+        while self._calls and cards < _CARDS_AT_ONCE and len(some) < _CALLS_AT_ONCE:
+            call = self._calls.popleft()
+            cards += len(call.cards)
+            some.append(call)
+        return some
 
     def _flush_in(self, seconds: float) -> None:
         if self._flush_later is None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from itertools import cycle, islice
 
-from tests.bench import fhir
+from tests.bench import fhir, identity
 from tests.bench.load import AnswerWrong, Round, measure, request_bytes
 from tests.bench.payloads import Payload, payloads, without_its_data
 from tests.bench.profiling import print_profile
@@ -23,8 +23,7 @@ from tests.bench.servers import HOST, Server, ServerFailed, baseline, fhir_serve
 
 CONCURRENCIES = (1, 16)
 _WARM_UP_SECONDS = 0.4
-_PROFILED = "order-sign-20"
-_FETCHED = "order-sign-20"
+_EVERYDAY = "order-sign-20"
 _SMALL, _LARGE = "patient-view-200", "patient-view-2000"
 
 
@@ -36,25 +35,29 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds per server (default: %(default)s)")
     parser.add_argument("--payload", choices=known, action="append", help="only this one; may be repeated")
     parser.add_argument(
-        "--profile", action="store_true", help=f"show where the time goes instead (default: of {_PROFILED})"
+        "--profile", action="store_true", help=f"show where the time goes instead (default: of {_EVERYDAY})"
     )
+    parser.add_argument("--identity", action="store_true", help="only what signed tokens and the store cost")
     parser.add_argument("--replay", action="store_true", help="only the replay of a population")
     arguments = parser.parse_args()
     if arguments.seconds <= 0 or arguments.rounds < 1:
         parser.error("--seconds must be above 0 and --rounds 1 or more")
-    names = arguments.payload or ([_PROFILED] if arguments.profile else list(known))
+    names = arguments.payload or ([_EVERYDAY] if arguments.profile else list(known))
     chosen = [each for each in known.values() if each.name in names]
     try:
         if arguments.profile:
             for payload in chosen:
                 print_profile(payload)
-        else:
-            if not arguments.replay:
-                _benchmark(chosen, arguments.rounds, arguments.seconds)
-                if _FETCHED in names:
-                    _benchmark_fallback(known[_FETCHED], arguments.rounds, arguments.seconds)
-            if arguments.replay or not arguments.payload:
-                print_replayed(measure_replay())
+            return 0
+        all_parts = not (arguments.identity or arguments.replay)
+        if all_parts:
+            _benchmark(chosen, arguments.rounds, arguments.seconds)
+        if all_parts and _EVERYDAY in names:
+            _benchmark_fallback(known[_EVERYDAY], arguments.rounds, arguments.seconds)
+        if arguments.identity or (all_parts and _EVERYDAY in names):
+            _benchmark_identity(known[_EVERYDAY], arguments.rounds)
+        if arguments.replay or (all_parts and not arguments.payload):
+            print_replayed(measure_replay())
     except (AnswerWrong, ServerFailed) as fault:
         print(f"bench: {fault}", file=sys.stderr)
         return 1
@@ -109,6 +112,13 @@ def _benchmark_fallback(payload: Payload, rounds: int, seconds: float) -> None:
             for server in order:
                 found[server.name].append(_load(server, fetching, call if server is ours else query, 1, seconds))
         print_fallback(found[ours.name], found[ehr.name])
+
+
+def _benchmark_identity(payload: Payload, rounds: int) -> None:
+    if why := identity.why_not():
+        print(f"\nidentity and store: not measured, {why}")
+    else:
+        identity.measure(payload, CONCURRENCIES, rounds)
 
 
 def _measure(ours: Server, theirs: Server, payload: Payload, concurrency: int, rounds: int, seconds: float) -> Measured:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +13,7 @@ import orjson
 
 from cards.library import load
 from service.demo import population
-from tests.bench.servers import PROJECT, ServerFailed
+from tests.bench.servers import PROJECT, ServerFailed, processes
 
 PATIENTS_A_SECOND = 500.0
 MEMORY_MB = 2000.0
@@ -100,7 +98,7 @@ def _measured(patients: int, folder: Path) -> Replayed:
     processor: dict[str, float] = {}
     while process.poll() is None:
         memory = 0.0
-        for name, used, held in _processes(process.pid):
+        for name, used, held in processes(process.pid):
             processor[name] = used
             memory += held
         peak = max(peak, memory)
@@ -119,15 +117,3 @@ def _decoded(export: Path) -> tuple[int, float]:
     for line in lines:
         orjson.loads(line)
     return len(lines), time.process_time() - started
-
-
-def _processes(session: int) -> Iterator[tuple[str, float, float]]:
-    """(id, seconds of processor time, MB held) of each process of a session; what two share counts for both."""
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session:
-            used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-            yield status.parent.name, used, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6

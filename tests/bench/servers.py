@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 HOST = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,10 @@ class Server:
         finally:
             connection.close()
 
+    def processor_seconds(self) -> float:
+        """The processor time that it took so far with all its processes; 0 where the system hides it."""
+        return sum(each.used for each in processes(self.process_id))
+
     def peak_memory(self) -> float | None:
         """The most memory that was ever resident, in MB (10^6 bytes); None where the system hides it."""
         try:
@@ -57,11 +62,33 @@ class Server:
         return int(found[1]) * 1024 / 1e6 if found else None
 
 
+class Process(NamedTuple):
+    """A process by its id: seconds of processor time, and MB held, of which what two share counts for both."""
+
+    name: str
+    used: float
+    held: float
+
+
+def processes(session: int) -> Iterator[Process]:
+    """Each process of a session; none where the system hides them."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session:
+            used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            yield Process(status.parent.name, used, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
 @contextmanager
-def service(**settings: str) -> Iterator[Server]:
-    """The service as it is delivered, with its default settings but for those given."""
+def service(workers: int = 1, **settings: str) -> Iterator[Server]:
+    """The service as it is delivered, with its default settings but for those given; open unless clients are."""
     port = _free_port()
-    command = ["-m", "service", "serve", "--open", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command = ["-m", "service", "serve", "--host", HOST, "--port", str(port), "--workers", str(workers)]
+    if "CLIENTS" not in settings:
+        command.append("--open")
     with _running(
         "service", command, port, {f"{_SETTINGS}{name}": value for name, value in settings.items()}, _ONCE
     ) as server:
@@ -72,6 +99,13 @@ def service(**settings: str) -> Iterator[Server]:
 def baseline() -> Iterator[Server]:
     """The FastAPI app of `tests.bench.baseline` on the same server software."""
     with _app("baseline", "tests.bench.baseline:app") as server:
+        yield server
+
+
+@contextmanager
+def bare() -> Iterator[Server]:
+    """The service of `tests.bench.bare` on the same server software."""
+    with _app("bare service", "tests.bench.bare:app") as server:
         yield server
 
 
@@ -105,7 +139,12 @@ def _running(
         if beforehand:
             subprocess.run([sys.executable, *beforehand], cwd=PROJECT, env=environment, stdout=output, check=True)
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=PROJECT, env=environment, stdout=output, stderr=output
+            [sys.executable, *command],
+            cwd=PROJECT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             if not _answers(process, port):

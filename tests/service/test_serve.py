@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ import pytest
 from service.settings import ENV_PREFIX
 from tests.ehr_identity import PUBLIC_URL, Signer, client_toml
 from tests.service.calls import SIGN, VIEW, order_sign
+from tests.service.store.stored import example
 from tests.service.test_client_auth import BUTTOCK
 
 
@@ -98,6 +101,34 @@ def test_a_body_over_the_limit_is_refused_and_the_connection_goes_on() -> None:
 
     assert announced.status_code == in_pieces.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
     assert afterwards.status_code == httpx.codes.BAD_REQUEST
+
+
+@pytest.mark.anyio
+async def test_of_two_hundred_concurrent_calls_each_gets_its_own_answer() -> None:
+    kinds = [(SIGN, BUTTOCK), (SIGN, order_sign()), (SIGN, example())]
+    wanted = [kind for kind in kinds for _ in range(67)][:200]
+    limits = httpx.Limits(max_connections=len(wanted))
+    with served() as (address, _):
+        async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as ehr:
+
+            async def answer(path: str, call: dict[str, Any]) -> tuple[int, Any]:
+                answered = await ehr.post(path, json=call)
+                return answered.status_code, without_uuids(answered.json())
+
+            alone = [await answer(*kind) for kind in kinds]
+            together = await asyncio.gather(*(answer(*each) for each in wanted))
+
+    assert [len(body["cards"]) for _, body in alone] == [1, 0, 1]
+    assert together == [alone[kinds.index(each)] for each in wanted]
+
+
+def without_uuids(value: Any) -> Any:
+    """JSON without the ids that are new in each answer."""
+    if isinstance(value, list):
+        return [without_uuids(each) for each in value]
+    if isinstance(value, dict):
+        return {name: without_uuids(each) for name, each in value.items() if name not in ("uuid", "id")}
+    return value
 
 
 # --- with clients ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from cards.library import load
 from service.clients.file import read_clients
@@ -125,7 +126,8 @@ def test_check_config_says_that_an_open_service_lets_everyone_in() -> None:
 
 
 def test_the_first_lines_say_what_is_served_to_whom_and_what_protects_it() -> None:
-    settings = Settings(public_url=PUBLIC_URL, clients=EXAMPLE, host=EVERYWHERE)
+    database = SecretStr("postgresql://b12:its-password@db.example.org/b12_cds")
+    settings = Settings(public_url=PUBLIC_URL, clients=EXAMPLE, host=EVERYWHERE, database_url=database)
     clients = read_clients(EXAMPLE, settings, load())
 
     assert list(banner(settings, clients, 8000)) == [
@@ -133,10 +135,12 @@ def test_the_first_lines_say_what_is_served_to_whom_and_what_protects_it() -> No
         f"authentication: signed tokens for {PUBLIC_URL}",
         "clients: general-hospital (uk, live, rules off: 1, rules silent: 1), north-clinic (us, silent), "
         "south-clinic (us, live), small-practice (uk, live)",
+        "store: PostgreSQL, b12_cds on db.example.org",
         "TLS: none here; patient data need a proxy with TLS in front",
     ]
-    assert list(banner(Settings(open=True), None, 8000)) == [
+    assert list(banner(Settings(open=True, data_dir=Path("/data")), None, 8000)) == [
         "B12 CDS: profile uk, time zone Europe/London, http://127.0.0.1:8000/cds-services",
         "authentication: none, whoever reaches this address may call",
         "sandbox: http://127.0.0.1:8000/",
+        "store: SQLite, /data/b12-cds.sqlite",
     ]
