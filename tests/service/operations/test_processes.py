@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import re
 import signal
 import socket
@@ -15,11 +17,12 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from service.operations.counting import clear_leftovers
 from tests.fhir_server import FhirServer, listening
 from tests.service import calls
 from tests.service.calls import SIGN
 from tests.service.test_fhir_faults import B12_96, FOLIC_ACID, order_sign
-from tests.service.test_serve import connected, served
+from tests.service.test_serve import connected, served, wait_for
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +52,9 @@ def test_whichever_process_is_asked_tells_what_all_have_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    leftover = tmp_path / "b12-cds-metrics-left" / "counter_1.db"
+    leftover.parent.mkdir()
+    leftover.touch()
     with served("--workers", "2") as (address, process):
         for _ in range(16):
             with connected(address) as ehr:
@@ -64,6 +70,35 @@ def test_whichever_process_is_asked_tells_what_all_have_counted(
     assert totals == {16}
     assert len(counting) == 1
     assert list(tmp_path.glob("b12-cds-metrics-*")) == []
+
+
+def test_what_killed_processes_have_left_is_cleared_once_none_of_them_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / "b12-cds-metrics-new").mkdir()
+    with served("--workers", "2") as (_, process):
+        wait_for(process, "Application startup complete", 2)
+        [counting] = [folder for folder in tmp_path.glob("b12-cds-metrics-*") if any(folder.iterdir())]
+        workers = {int(file.stem.rpartition("_")[2]) for file in counting.glob("*.db")}
+        process.kill()
+        process.wait()
+        try:
+            clear_leftovers(tmp_path)
+            while_workers_live = counting.exists()
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGKILL)
+        handle = os.open(counting, os.O_RDONLY)
+        # Waits until the last of them has ended.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        os.close(handle)
+        clear_leftovers(tmp_path)
+
+    assert len(workers) == 2
+    assert while_workers_live
+    # What is empty may have been made a moment ago.
+    assert [folder.name for folder in tmp_path.glob("b12-cds-metrics-*")] == ["b12-cds-metrics-new"]
 
 
 async def test_a_server_that_is_told_to_end_answers_the_calls_it_has_taken() -> None:
