@@ -1,7 +1,7 @@
 """The folder in which several processes count together, and what killed processes have left of theirs.
 
-Whoever counts in a folder holds a lock on it, which ends with the process however that ends. A process id in the folder's
-name would not tell: in a container every start has the same one, and workers outlive a parent that was killed.
+Whoever counts in a folder holds a lock on it, which ends with the process, however that ends. A process id in its name
+would not tell: in a container every start has the same one, and workers outlive a parent that was killed.
 """
 
 from __future__ import annotations
