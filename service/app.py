@@ -47,7 +47,7 @@ from service.endpoints.sandbox import SANDBOX, SandboxEndpoints
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
 from service.hangup import Hangup
-from service.operations import metrics, tracing
+from service.operations import counting, metrics, tracing
 from service.rehearsal import Rehearsals, has_sandbox
 from service.respond import Responder, Service, build
 from service.settings import Settings, WrongSetting, from_environment
@@ -151,6 +151,7 @@ def from_settings_in_environment() -> ASGIApp:
 
     Raises `service.settings.WrongSetting`, `service.clients.file.WrongClients`.
     """
+    counting.hold()
     settings = from_environment()
     store = opened(settings)
     watched = {"store": partial(_reachable, store)}

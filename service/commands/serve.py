@@ -7,8 +7,6 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
@@ -20,7 +18,7 @@ from service.clients.file import is_loopback, read_clients
 from service.clients.trust import Clients
 from service.commands import storage
 from service.commands.storage import StoreFailed
-from service.operations import logs, metrics, tracing
+from service.operations import counting, logs, tracing
 from service.rehearsal import has_sandbox
 from service.settings import ENV_PREFIX, Settings, WrongSetting, from_environment
 from service.store.configured import address
@@ -83,7 +81,7 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
     if workers > 1:
-        with _counted_together():
+        with counting.together():
             # Without clients no process listens for a hang-up: it would end by one.
             parent = _Supervisor if clients else Multiprocess
             parent(config, sockets=[config.bind_socket()]).run()
@@ -122,17 +120,6 @@ def _described(client: Client) -> str:
     modes = Counter(mode for mode in client.rules.values() if mode != client.mode)
     others = "".join(f", rules {mode}: {number}" for mode, number in sorted(modes.items()))
     return f"{client.name} ({client.profile}, {client.mode}{others})"
-
-
-@contextmanager
-def _counted_together() -> Iterator[None]:
-    """A folder for as long as the processes run, in which each of them counts."""
-    if metrics.FOLDER_VARIABLE in os.environ:
-        yield
-        return
-    with TemporaryDirectory(prefix="b12-cds-metrics-") as folder:
-        os.environ[metrics.FOLDER_VARIABLE] = folder
-        yield
 
 
 class _Supervisor(Multiprocess):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import re
 import signal
 import socket
@@ -15,11 +17,12 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from service.operations.counting import clear_leftovers
 from tests.fhir_server import FhirServer, listening
 from tests.service import calls
 from tests.service.calls import SIGN
 from tests.service.test_fhir_faults import B12_96, FOLIC_ACID, order_sign
-from tests.service.test_serve import connected, served
+from tests.service.test_serve import connected, served, wait_for
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +52,9 @@ def test_whichever_process_is_asked_tells_what_all_have_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    leftover = tmp_path / "b12-cds-metrics-left" / "counter_1.db"
+    leftover.parent.mkdir()
+    leftover.touch()
     with served("--workers", "2") as (address, process):
         for _ in range(16):
             with connected(address) as ehr:
@@ -64,6 +70,35 @@ def test_whichever_process_is_asked_tells_what_all_have_counted(
     assert totals == {16}
     assert len(counting) == 1
     assert list(tmp_path.glob("b12-cds-metrics-*")) == []
+
+
+def test_what_killed_processes_have_left_is_cleared_once_none_of_them_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / "b12-cds-metrics-new").mkdir()
+    with served("--workers", "2") as (_, process):
+        wait_for(process, "Application startup complete", 2)
+        [counting] = [folder for folder in tmp_path.glob("b12-cds-metrics-*") if any(folder.iterdir())]
+        workers = {int(file.stem.rpartition("_")[2]) for file in counting.glob("*.db")}
+        process.kill()
+        process.wait()
+        try:
+            clear_leftovers(tmp_path)
+            while_workers_live = counting.exists()
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGKILL)
+        handle = os.open(counting, os.O_RDONLY)
+        # Waits until the last of them has ended.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        os.close(handle)
+        clear_leftovers(tmp_path)
+
+    assert len(workers) == 2
+    assert while_workers_live
+    # What is empty may have been made a moment ago.
+    assert [folder.name for folder in tmp_path.glob("b12-cds-metrics-*")] == ["b12-cds-metrics-new"]
 
 
 async def test_a_server_that_is_told_to_end_answers_the_calls_it_has_taken() -> None:
@@ -95,26 +130,53 @@ def _read_until(process: subprocess.Popen[str], words: str) -> None:
     pytest.fail(f"the server never said: {words}")
 
 
-def test_a_caller_who_hangs_up_costs_nobody_anything() -> None:
-    body = json.dumps(order_sign(FOLIC_ACID)).encode()
-    head = f"POST {SIGN} HTTP/1.1\r\nhost: b12\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    hung_up = 'b12_cds_calls_total{hook="order-sign",status="499"}'
-    with served() as (address, process):
-        parts = urlsplit(address)
-        for sent in (head.encode(), head.encode() + body[:100], head.encode() + body):
-            with socket.create_connection((parts.hostname, parts.port)) as caller:
-                caller.sendall(sent)
-        with connected(address) as ehr:
-            pages = (ehr.get("/metrics").text for _ in range(1_000))
-            noticed = any(counted(page, hung_up) == 2 for page in pages)
-            answered = ehr.post(SIGN, json=calls.order_sign())
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+async def test_a_caller_who_hangs_up_costs_nobody_anything() -> None:
+    server = Waiting()
+    async with listening(server) as base:
+        call = json.dumps(order_sign(FOLIC_ACID, base)).encode()
+        environment = {"B12_CDS_OPEN_FHIR_SERVERS": base, "B12_CDS_FHIR_BUDGET_MS": "5000"}
+        with served("--open", environment=environment) as (address, process):
+            for sent in (head_of(call), head_of(call) + call[:100]):
+                with caller(address) as connection:
+                    connection.sendall(sent)
+            with caller(address) as connection:
+                connection.sendall(head_of(call) + call)
+                async with asyncio.timeout(60):
+                    await server.began.wait()
+            async with httpx.AsyncClient(base_url=address, timeout=60) as ehr:
+                meanwhile = await ehr.post(SIGN, json=calls.order_sign())
+                server.go_on.set()
+                # Two had not said what they ask; the one that hung up during a fetch is brought to its end.
+                for _ in range(2_000):
+                    ended = await ended_calls(ehr)
+                    if ended == {"499": 2, "200": 2}:
+                        break
+            process.send_signal(signal.SIGTERM)
+            _, said = await asyncio.to_thread(process.communicate, timeout=60)
 
-    assert noticed
-    assert answered.status_code == httpx.codes.OK
+    assert meanwhile.status_code == httpx.codes.OK
+    assert ended == {"499": 2, "200": 2}
     assert "Traceback" not in said
     assert "fault" not in said
+
+
+async def ended_calls(operator: httpx.AsyncClient) -> dict[str, float]:
+    """How many calls of order-sign have ended, by their status."""
+    page = (await operator.get("/metrics")).text
+    found = re.findall(r'^b12_cds_calls_total\{hook="order-sign",status="(\d+)"\} (\S+)$', page, re.MULTILINE)
+    return {status: float(number) for status, number in found}
+
+
+def head_of(body: bytes) -> bytes:
+    """The head of a hook call with this body."""
+    lines = (f"POST {SIGN} HTTP/1.1", "host: b12", "content-type: application/json", f"content-length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def caller(address: str) -> socket.socket:
+    """A connection that ends with its context, whatever is still to come."""
+    parts = urlsplit(address)
+    return socket.create_connection((parts.hostname, parts.port))
 
 
 def test_every_line_that_a_server_logs_is_json() -> None:
