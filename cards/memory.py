@@ -9,6 +9,9 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 # Bounds of what is kept: names of products and diseases are shorter, and long texts would fill the memory.
 TEXTS = 4096
 LONGEST_TEXT = 200
+# Nobody writes a longer name or instruction. Of one that is, the rest is not read: patterns take the longer for each
+# character the longer a text is, and a text of a million would keep every other call waiting.
+LONGEST_READ = 4_000
 
 _More = ParamSpec("_More")
 _Answer = TypeVar("_Answer")
@@ -20,6 +23,8 @@ def remembered(function: Callable[Concatenate[str, _More], _Answer]) -> Callable
 
     @wraps(function)
     def answer(text: str, /, *more: _More.args, **named: _More.kwargs) -> _Answer:
-        return (known if len(text) <= LONGEST_TEXT else function)(text, *more, **named)
+        if len(text) <= LONGEST_TEXT:
+            return known(text, *more, **named)
+        return function(text[:LONGEST_READ], *more, **named)
 
     return answer

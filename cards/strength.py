@@ -11,8 +11,9 @@ from cards.record import Strength
 # No product holds more: what such a number is divided by or into would have no use.
 _LARGEST = Decimal(1_000_000_000)
 _MCG = {"mg": Decimal(1000), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
+# A number begins where it begins: to try each of its digits would take hours for a text of nothing else.
 _STRENGTH = re.compile(
-    r"(?P<number>(?:(?<![\w.])\.)?\d+(?:[.,]\d+)*)\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
+    r"(?P<number>(?:(?<![\w.])\.)?(?<!\d)(?<!\d[.,])\d+(?:[.,]\d+)*)\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
     r"(?:\s*(?:/|per|in)\s*(?P<volume>\d+(?:\.\d+)?)?\s*(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
     re.IGNORECASE,
 )

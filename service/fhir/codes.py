@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cards.memory import LONGEST_READ
+
 
 def texts_of(concept: Any) -> list[str]:
     """The text and the displays of a CodeableConcept; a lone coding is taken as a list of one."""
@@ -12,13 +14,13 @@ def texts_of(concept: Any) -> list[str]:
     found = []
     text = concept.get("text")
     if isinstance(text, str) and text:
-        found.append(text)
+        found.append(text[:LONGEST_READ])
     codings = concept.get("coding")
     for coding in codings if isinstance(codings, list) else (codings,):
         if isinstance(coding, dict):
             display = coding.get("display")
             if isinstance(display, str) and display:
-                found.append(display)
+                found.append(display[:LONGEST_READ])
     return found
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from cards.dosing import COBALAMINS, ENDING, cobalamin
+from cards.memory import LONGEST_READ
 from cards.record import (
     PARENTERAL,
     Course,
@@ -362,7 +363,7 @@ def _notes(resource: dict[str, Any]) -> str:
     if said is None:
         return ""
     notes = [each.get("text") if isinstance(each, dict) else each for each in _list(said)]
-    return " ".join(each for each in notes if isinstance(each, str))
+    return " ".join(each for each in notes if isinstance(each, str))[:LONGEST_READ]
 
 
 def _references(value: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cards.memory import LONGEST_TEXT, remembered
+from cards.memory import LONGEST_READ, LONGEST_TEXT, remembered
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
 from service.fhir.codes import texts_of
@@ -109,10 +109,10 @@ def _text(dosage: dict[str, Any]) -> str:
     """The words of an instruction."""
     text, more = dosage.get("text"), first(dosage, "additionalInstruction", "additionalInstructions")
     if more is None and "patientInstruction" not in dosage:
-        return text if isinstance(text, str) else ""
+        return text[:LONGEST_READ] if isinstance(text, str) else ""
     found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
-    return " ".join(each for each in found if isinstance(each, str))
+    return " ".join(each for each in found if isinstance(each, str))[:LONGEST_READ]
 
 
 def _as_needed(dosage: dict[str, Any]) -> bool:

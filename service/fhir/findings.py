@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from cards.memory import LONGEST_READ
 from cards.neurology import NEUROLOGICAL
 from cards.record import (
     ClinicalStatus,
@@ -335,7 +336,7 @@ def _notes(resource: dict[str, Any]) -> list[str]:
     found = [
         each.get("text") if isinstance(each, dict) else each for each in (notes if isinstance(notes, list) else [notes])
     ]
-    return [each for each in (*found, description, comment) if isinstance(each, str)]
+    return [each[:LONGEST_READ] for each in (*found, description, comment) if isinstance(each, str)]
 
 
 def _reasons(resource: dict[str, Any]) -> list[str]:

@@ -27,7 +27,7 @@ _YES_OR_NO = {"True": "positive", "False": "negative"}
 _POSITIVE = re.compile(r"^\s*(?:weakly? |strongly? )?(?:positive|detected|present|reactive)\b", re.I)
 _NEGATIVE = re.compile(r"^\s*(?:negative|not detected|absent|none detected|non-?reactive)\b", re.I)
 _INFINITE = Decimal("Infinity")
-_QUANTITY_IN_WORDS = re.compile(r"^\s*(<=?|>=?|less than|greater than)?\s*(\d+(?:\.\d+)?)\s*([^\s\d].*)?$", re.I)
+_QUANTITY_IN_WORDS = re.compile(r"^\s*(?:(<=?|>=?|less than|greater than)\s*)?(\d+(?:\.\d+)?)\s*([^\s\d].*)?$", re.I)
 _COMPARATORS = {
     "<": Comparator.BELOW,
     "<=": Comparator.BELOW,

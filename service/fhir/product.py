@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from cards.dosing import COBALAMINS
-from cards.memory import LONGEST_TEXT, TEXTS
+from cards.memory import LONGEST_READ, LONGEST_TEXT, TEXTS
 from cards.record import Medicine, Route, Strength, UnknownDrug
 from cards.strength import lists_several, strengths_in
 from cards.terminology import Coded, Terminology
@@ -142,6 +142,8 @@ def _said(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[tuple[_Cod
         if isinstance(display, str) and display and display not in words:
             words.append(display)
             length += len(display)
+    if length > LONGEST_READ:
+        words = [each[:LONGEST_READ] for each in words]
     return tuple(codes), tuple(words), length
 
 

@@ -86,7 +86,9 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 # "Review in 3/12" is no interval of doses.
 _NOT_ABOUT_DOSES = _pattern(r"\b(?:review|re-?check|re-?test|follow[- ]?up|bloods?|blood tests?|levels?)\b[^.;,]*")
-_THEN = _pattern(r"[,;.]?\s*\b(?:and\s+)?(?:then|followed by|thereafter|after that|afterwards|maintenance)\b")
+_THEN = _pattern(
+    r"(?:[,;.]|(?<!\s))\s*\b(?:and\s+)?(?:then|followed by|thereafter|after that|afterwards|maintenance)\b"
+)
 
 _LASTS_SHORTHAND = _pattern(r"\b(?:for|x)\s*(\d{1,2})/(7|52|12)\b(?![\d/])")
 _LASTS = _pattern(

@@ -26,9 +26,9 @@ from tests.junk import (
     unreadable_calls,
     wrong_with,
 )
-from tests.service.calls import VIEW
+from tests.service.calls import SIGN, VIEW
 from tests.service.fhir.reading import TODAY
-from tests.service.test_fhir_faults import order_sign, service
+from tests.service.test_fhir_faults import FOLIC_ACID, order_sign, service
 from tests.serving import client_of
 
 # `make soak` sends ten thousand to a real server, other ones each time; these are the same ones each time.
@@ -107,3 +107,18 @@ def test_junk_from_the_fhir_server_costs_no_answer(answers: list[bytes], status:
     assert asked > 0
     assert answered.status_code == httpx.codes.OK
     assert wrong_with(Call(VIEW, b""), answered.status_code, answered.content) is None
+
+
+def test_of_a_text_that_nobody_would_write_only_the_beginning_is_read() -> None:
+    """A pattern that tries again at each character would take hours for a text of a million characters."""
+    endless = " 1,000, then to 1-" * 15_000
+    call = order_sign(
+        {
+            **FOLIC_ACID,
+            "medicationCodeableConcept": {"text": f"Folic acid 5 mg tablets{endless}"},
+            "dosageInstruction": [{"text": f"5 mg once daily{endless}", "patientInstruction": endless}],
+            "note": [{"text": endless}],
+        }
+    )
+
+    check(Call(SIGN, json.dumps(call).encode()))
