@@ -12,7 +12,18 @@ from decimal import Decimal
 
 from cards.calendar import months_before
 from cards.cover import cover, first_dose, ordered_without_dose
-from cards.dosing import ENDING, FOLATES, Mcg, daily, ingredient_of, mass, why_no_amount
+from cards.dosing import (
+    COBALAMINS,
+    ENDING,
+    FOLATES,
+    Mcg,
+    cobalamin,
+    daily,
+    ingredient_of,
+    is_parenteral,
+    mass,
+    why_no_amount,
+)
 from cards.due_date import injections
 from cards.neurology import involvement, signs
 from cards.record import (
@@ -92,6 +103,11 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         "last": _last_injection(record),
         "risk": None,
         "treat": False,
+        "defer": False,
+        "refer": False,
+        "begins": None,
+        "hydroxocobalamin_today": False,
+        "cyanocobalamin_today": False,
         "ask_b12": False,
         "ask_mma": False,
         "b12_ordered": False,
@@ -107,13 +123,38 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     }
     if documented or cause:
         variant = _variant(documented, cause, recent_normal, record, limits, today)
-        return Alert(variant, {**facts, "treat": True, "b12_ordered": variant == "ordered_not_given"}, order)
+        ordered = variant == "ordered_not_given"
+        return Alert(variant, {**facts, **_fixes(record, today), "treat": True, "b12_ordered": ordered}, order)
     if recent_normal and status:
         # A newer result that cannot be read may be a deficient one.
         if why := b12_results_unknown(record, status.result.when.latest + timedelta(days=1)):
             return Unanswerable((Source.LABS.value,), why)
         return Excluded("B12 was normal off treatment")
     return _at_risk(order, record, limits, today, facts)
+
+
+def _fixes(record: PatientRecord, today: date) -> dict[str, object]:
+    """What is to be done about folic acid and B12: folic acid waits a day only for a B12 dose that comes first."""
+    tomorrow = today + timedelta(days=1)
+    injected = [
+        draft
+        for draft in record.drafts
+        if cobalamin(draft.medicine)
+        and is_parenteral(draft)
+        and draft.status not in ENDING
+        and not draft.do_not_perform
+    ]
+    first = min(injected, key=lambda draft: first_dose(draft, today), default=None)
+    late = first is not None and first_dose(first, today) > tomorrow
+    allergic = any({*COBALAMINS, "cobalt"} & set(allergy.substances) for allergy in record.allergies)
+    form = cobalamin(first.medicine) if first else None
+    return {
+        "begins": first_dose(first, today) if first and late else None,
+        "hydroxocobalamin_today": late and form != "cyanocobalamin",
+        "cyanocobalamin_today": late and form == "cyanocobalamin",
+        "defer": not late and not allergic,
+        "refer": allergic,
+    }
 
 
 def _variant(
