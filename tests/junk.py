@@ -235,6 +235,8 @@ def spoiled_samples(draw: st.DrawFn, source: Source) -> Any:
 _LONG = (
     "B12 ", "every ", "1 ", "1/", "(", "<", " ", "-", ".", "9", "mg ", "2026-", "for 3 days, then ", "0.0", "IM/", ",,",
     "1 mg every 1 day ", "a1", "\u0301", "Vitamin", "half a ", "x2 ", "once daily for 1 week ", "12\n", "10^", "no ",
+    "to ", "then ", "1 to ", "1-", "1mg ", "mg/", "1,000,", "1 / ", "1.1.", "(a) ", "3/12 ", "to be taken ", "\t", "\n",
+    "a b ", "tablet ", "injection ", "buttock ", "> ", "150 ng/L ", "#", "Medication/", "not ", "in ", "T0",
 )  # fmt: skip
 _ODD: Mapping[str, bytes] = {
     **{f"<long text {number}>": json.dumps(text * (60_000 // len(text))).encode() for number, text in enumerate(_LONG)},
@@ -351,7 +353,8 @@ def _alike(value: Any) -> st.SearchStrategy[Any]:
     """Junk of the same kind, which goes deeper than junk of another."""
     if isinstance(value, str):
         words = st.lists(st.sampled_from(TOKENS), max_size=12).map(" ".join)
-        return st.sampled_from([*MEAN, *_MOMENTS]) | words | st.text(max_size=20)
+        endless = st.sampled_from(_LONG).map(lambda text: f"{value} {text * (20_000 // len(text))}")
+        return st.sampled_from([*MEAN, *_MOMENTS]) | words | st.text(max_size=20) | endless
     if isinstance(value, bool):
         return st.just(not value)
     if isinstance(value, (int, float)):

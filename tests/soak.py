@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -25,7 +26,7 @@ from tests.junk import Call, feedback_calls, junk_calls, sandbox_calls, spoiled_
 from tests.service.test_serve import connected, served
 
 LONGEST_SECONDS = 1.0
-# What hangs is not waited for longer than this.
+# What hangs is not waited for longer than this, and ends the round.
 _PATIENCE_SECONDS = 20.0
 _JSON = {"content-type": "application/json"}
 _FAULT = re.compile(r"fault in hookInstance [^:]*: (.+)")
@@ -59,6 +60,13 @@ class Found:
             self.smallest[how] = call
 
 
+class NoServer(BaseException):
+    """The server hangs or has ended: whatever is sent from now on would get no answer for the fault of another call.
+
+    No `Exception`, which Hypothesis would keep and try again.
+    """
+
+
 class Server:
     """A server under test, asked over its socket; what it logs of faults is listened to."""
 
@@ -70,16 +78,16 @@ class Server:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def try_out(self, call: Call, found: Found) -> None:
-        """Sends a call and notes what becomes of it."""
-        if self._process.poll() is not None:
-            raise SystemExit("the server has ended")
+        """Sends a call and notes what becomes of it. Raises `NoServer`."""
         try:
             seconds, answer = self._timed(call)
             if seconds > LONGEST_SECONDS:
                 # The machine may have been busy with something else: what hangs does so each time.
                 seconds = min(seconds, *(self._timed(call)[0] for _ in range(2)))
         except httpx.HTTPError as broken:
-            found.failed(f"no answer: {type(broken).__name__}", call)
+            found.failed(f"no answer at {call.path}: {type(broken).__name__}", call)
+            if isinstance(broken, httpx.TimeoutException) or self._process.poll() is not None:
+                raise NoServer from None
             return
         found.statuses[answer.status_code] += 1
         found.slowest = max(found.slowest, seconds)
@@ -121,7 +129,8 @@ def soak(requests: int, number: int, server: Server, progress: Progress) -> Foun
         server.try_out(call, found)
         progress.advance(task)
 
-    try_out()
+    with suppress(NoServer):
+        try_out()
     return found
 
 
