@@ -23,6 +23,8 @@ from tests.replay.charts import LONDON, TODAY, anaemia, order, person, write
 
 KEY = "a secret that is long enough for pseudonyms"
 NAME, NUMBER, NOTE = "Zacharias-Marked", "9434765919", "marked note on the neighbour"
+# The fewest into which an export is divided.
+PARTS = 4
 
 
 def wish(export: Path, out: Path, **changes: Any) -> Wish:
@@ -47,14 +49,18 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Stopped(Listener):
-    """Somebody who stops the replay as soon as a part is finished."""
+    """Somebody who stops the replay as soon as a part is finished; where all are, the last one counts as begun."""
 
     def __init__(self, rows: Path) -> None:
         self._rows = rows
         self.kept: set[str] = set()
 
     def replayed(self, patients: int) -> None:
-        self.kept = {path.name for path in self._rows.glob("*.ndjson")}
+        parts = sorted(self._rows.glob("*.ndjson"))
+        if len(parts) == PARTS:
+            # A quick machine finishes all of them between two reports.
+            parts.pop().unlink()
+        self.kept = {path.name for path in parts}
         if self.kept:
             raise KeyboardInterrupt
 
@@ -112,7 +118,7 @@ def test_a_stopped_replay_goes_on_where_it_was_and_ends_the_same(
     watching = Watching()
     run(one_by_one, load(), TODAY, watching)
 
-    assert 0 < len(times) < 4
+    assert 0 < len(times) < PARTS
     assert watching.same
     assert watching.grouped == 0
     assert written(tmp_path) == written(finished[0])
