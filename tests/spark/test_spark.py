@@ -50,10 +50,14 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     product = {"resourceType": "Medication", "id": "product", "code": {"text": "Folic acid 5mg tablets"}}
     (folder / "Medication.ndjson").write_bytes(orjson.dumps(product) + b"\n")
     apart = order("", "2026-11-02", "apart", medicationReference={"reference": "Medication/product"})
-    apart |= {"subject": {"reference": "Patient/patient-0000002"}}
+    # A patient of one's own: who the others are depends on the vignettes.
+    own = {"resourceType": "Patient", "id": "own", "birthDate": "1960-01-01"}
+    apart |= {"subject": {"reference": "Patient/own"}}
     del apart["medicationCodeableConcept"]
-    ill = {**anaemia("2025-03-01"), "subject": {"reference": "Patient/patient-0000002"}}
+    ill = {**anaemia("2025-03-01"), "subject": {"reference": "Patient/own"}}
     lost = {"resourceType": "Condition", "id": "x", "subject": {"reference": "Patient/patient-0000003"}, "code": []}
+    with (folder / "Patient.ndjson").open("ab") as file:
+        file.write(orjson.dumps(own) + b"\n")
     with (folder / "Condition.ndjson").open("ab") as file:
         file.write(b"{not json\n" + orjson.dumps(ill) + b"\n" + orjson.dumps({**lost, "id": ["no id"]}) + b"\n")
     with (folder / "MedicationRequest.ndjson").open("ab") as file:
