@@ -49,7 +49,16 @@ _DOSE_IN_WORDS = re.compile(
 )
 _COUNT_IN_WORDS = re.compile(
     rf"(?<![\w.,/-])(?P<low>{_NUMBER}|one|two|three|half)(?:\s*(?:-|–|to|or)\s*(?P<high>{_NUMBER}|two|three))?\s*"
-    r"(?:(?:x\s*|an?\s+)?(?:tab(?:let)?|cap(?:sule)?|ampoule|amp|vial)s?\b|to be taken\b)",
+    r"(?:(?:x\s*|an?\s+)?(?:tab(?:let)?|cap(?:sule)?|ampoule|amp|vial|spray)s?\b|to be taken\b)",
+    re.IGNORECASE,
+)
+# "One daily", "Take 2 od", "ONE EACH MORNING": a count that begins the text, with the frequency right after it. A digit
+# alone ("1000 daily" may be micrograms), and nothing that counts times or weeks ("three times a day", "2 weekly").
+_COUNT_AT_THE_START = re.compile(
+    r"^\W*(?:(?:take|give|swallow|dissolve|chew|suck|place|put|inject|use)\s+)?"
+    r"(?P<low>[1-9]|one|two|three|half)(?:\s*(?:-|–|to|or)\s*(?P<high>[1-9]|two|three))?\s+"
+    r"(?=(?:once|twice|three times|[23] times|daily|nightly|every|each|a day|per day|in the|at night|under the tongue"
+    r"|o\.?d|b\.?d|t\.?d\.?s|t\.?i\.?d|b\.?i\.?d|q\.?d|nocte|mane)\b)",
     re.IGNORECASE,
 )
 _COUNTS = {"one": Decimal(1), "two": Decimal(2), "three": Decimal(3), "half": Decimal("0.5")}
@@ -195,7 +204,7 @@ def _amount_in_words(text: str) -> Amount | None:
     if match := _DOSE_IN_WORDS.search(text):
         low, high = _counted(match["low"]), _counted(match["high"] or match["low"])
         return _in_unit(low, high, None, match["unit"]) if low is not None and high is not None else None
-    if match := _COUNT_IN_WORDS.search(text):
+    if match := _COUNT_IN_WORDS.search(text) or _COUNT_AT_THE_START.search(text):
         low, high = _counted(match["low"]), _counted(match["high"] or match["low"])
         return Amount(low, max(low, high), AmountUnit.UNIT) if low is not None and high is not None else None
     return None

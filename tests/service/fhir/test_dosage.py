@@ -152,6 +152,13 @@ def test_a_dose_without_a_usable_number_is_not_read(value: object) -> None:
         ("5mg/5ml: 10 ml daily", ("10", "10", AmountUnit.ML)),
         ("ONE tablet daily", ("1", "1", AmountUnit.UNIT)),
         ("One to be taken daily", ("1", "1", AmountUnit.UNIT)),
+        ("One daily", ("1", "1", AmountUnit.UNIT)),
+        ("Take ONE each morning", ("1", "1", AmountUnit.UNIT)),
+        ("1 OD", ("1", "1", AmountUnit.UNIT)),
+        ("one or two daily", ("1", "2", AmountUnit.UNIT)),
+        ("1 three times a day", ("1", "1", AmountUnit.UNIT)),
+        ("One under the tongue twice daily", ("1", "1", AmountUnit.UNIT)),
+        ("1 spray in one nostril once weekly", ("1", "1", AmountUnit.UNIT)),
         ("two ampoules", ("2", "2", AmountUnit.UNIT)),
         ("1-2 tablets", ("1", "2", AmountUnit.UNIT)),
         ("0.5 tablet", ("0.5", "0.5", AmountUnit.UNIT)),
@@ -165,7 +172,18 @@ def test_a_dose_in_words_is_read_where_the_structure_has_none(text: str, expecte
 
 @pytest.mark.parametrize(
     "text",
-    ["1 mg/ml", "1000mcg/1mL", "5 mg / 5 ml", "1/2 tablet", "B12 tablet", "every 3 months", "9" * 20 + " mg daily"],
+    [
+        *("1 mg/ml", "1000mcg/1mL", "5 mg / 5 ml", "1/2 tablet", "B12 tablet", "every 3 months"),
+        *(
+            "9" * 20 + " mg daily",
+            "three times a day",
+            "1000 daily",
+            "2 weekly",
+            "2 times daily",
+            "once daily",
+            "every two days",
+        ),
+    ],
 )
 def test_a_strength_a_part_of_a_number_or_an_absurd_one_is_not_taken_for_a_dose(text: str) -> None:
     assert of(text=text).amount is None
