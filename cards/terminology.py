@@ -344,6 +344,20 @@ def is_test_in_text(text: str) -> bool:
     return bool(_MEASURES.search(text)) and not _TREATS.search(text)
 
 
+_ELECTROLYTES = re.compile(
+    r"\bu ?(?:&|and|\+|/) ?e'?s?\b|\b(?:urea|creatinine)(?: ?(?:&|and|,) ?|[ ,]+)(?:\w+ (?:and|&) )?electrolytes"
+    r"|^(?:serum |plasma )?electrolytes|\b(?:basic|comprehensive) metabolic (?:panel|profile)|\b[bc]mp\b"
+    r"|\b(?:renal|kidney) (?:function|profile|panel)",
+    re.IGNORECASE,
+)
+
+
+@remembered
+def panels_in_text(text: str) -> tuple[str, ...]:
+    """The laboratory concepts that a request measures as part of a panel which its words name: potassium in U&E."""
+    return ("potassium",) if _ELECTROLYTES.search(text) and "urin" not in text.lower() else ()
+
+
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
 _INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
 _ANOTHER_INJECTION = re.compile(

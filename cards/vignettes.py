@@ -53,7 +53,14 @@ from cards.record import (
 )
 from cards.rule import Hook, Level, Profile
 from cards.strength import lists_several, strengths_in
-from cards.terminology import Concept, Terminology, extent_in_text, is_test_in_text, may_inject_b12_in_text
+from cards.terminology import (
+    Concept,
+    Terminology,
+    extent_in_text,
+    is_test_in_text,
+    may_inject_b12_in_text,
+    panels_in_text,
+)
 from cards.units import implausible, to_canonical
 
 _DOSE = re.compile(r"^(?P<low>[\d.]+)(?:-(?P<high>[\d.]+))?\s*(?P<unit>.*)$")
@@ -574,8 +581,10 @@ def _lab(line: LabLine) -> LabResult | Unreadable:
 
 
 def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Planned:
-    is_test = is_test_in_text(line.text)
-    tests = tuple(Concept("lab", name) for name in terminology.labs_in_text(line.text)) if is_test else ()
+    panels = panels_in_text(line.text) if source is Source.TESTS else ()
+    is_test = is_test_in_text(line.text) or bool(panels)
+    named = terminology.labs_in_text(line.text) if is_test else ()
+    tests = tuple(Concept("lab", name) for name in (*named, *panels))
     return Planned(
         source,
         concepts=(*tests, *_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),

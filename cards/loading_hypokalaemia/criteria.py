@@ -43,10 +43,12 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if potassium and is_below(potassium, limits["potassium_low_below"]):
         very_low = is_below(potassium, limits["potassium_very_low_below"])
         return Alert("very_low" if very_low else "low", _facts(drug, potassium=potassium), order)
-    if _watched(record):
+    if _watched(record, since):
         return Excluded("potassium is already ordered")
     if severe := _severe_anaemia(record, limits, today):
-        return Alert("severe_anaemia", _facts(drug, hemoglobin=severe, potassium=potassium), order)
+        few_cells = not is_below(severe, limits["severe_anaemia_below"])
+        facts = _facts(drug, hemoglobin=severe, pancytopenia=few_cells, potassium=potassium)
+        return Alert("severe_anaemia", facts, order)
     if _loses_potassium(record) and potassium is None:
         # Whether potassium was measured this week is the question: without results nobody knows.
         return Alert("drugs", _facts(drug), order) if record.known(Source.LABS) else None
@@ -54,7 +56,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 
 
 def _facts(drug: str | None, **known: object) -> dict[str, object]:
-    return {"drug": drug, "potassium": None, "hemoglobin": None, **known}
+    return {"drug": drug, "potassium": None, "hemoglobin": None, "pancytopenia": False, **known}
 
 
 def _severe_anaemia(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
@@ -92,13 +94,14 @@ def _loses_potassium(record: PatientRecord) -> bool:
     return {"diuretic_losing_potassium", "rhythm_drug"} <= taken
 
 
-def _watched(record: PatientRecord) -> bool:
-    """Whether a potassium is drafted, or ordered and not yet resulted."""
+def _watched(record: PatientRecord, since: date) -> bool:
+    """Whether a potassium is drafted, or ordered `since` and not yet resulted; an older request was never done."""
     if any("potassium" in draft.tests and draft.status not in ENDING for draft in record.drafts):
         return True
     return any(
         planned.source is Source.TESTS
         and any(concept.name == "potassium" for concept in planned.concepts)
+        and ((day := planned.days or planned.authored) is None or day.latest >= since)
         and not (planned.authored and newest(record.labs, "potassium", planned.authored.latest))
         for planned in record.planned
     )

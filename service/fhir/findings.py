@@ -25,7 +25,7 @@ from cards.record import (
     Unreadable,
     When,
 )
-from cards.terminology import Concept, extent_in_text, is_test_in_text, may_inject_b12_in_text
+from cards.terminology import Concept, extent_in_text, is_test_in_text, may_inject_b12_in_text, panels_in_text
 from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
@@ -209,7 +209,9 @@ def test_order(resource: dict[str, Any], reference: str, setting: Setting, *, se
         code = each.get("code", each) if isinstance(each, dict) else None
         code = code.get("concept", code) if isinstance(code, dict) and "coding" not in code else code
         coded = [concept.name for concept in _coded(code, "lab", setting)]
-        tests += coded or [name for text in texts_of(code) for name in setting.terminology.labs_in_text(text)]
+        texts = texts_of(code)
+        tests += coded or [name for text in texts for name in setting.terminology.labs_in_text(text)]
+        tests += [name for text in texts for name in panels_in_text(text)]
     if not tests:
         return None
     return Order(
@@ -239,6 +241,8 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
     is_test = bool(tests) or is_test_in_text(asked)
     if is_test and not tests:
         tests = tuple(Concept("lab", name) for name in setting.terminology.labs_in_text(asked))
+    if source is Source.TESTS and (panels := panels_in_text(asked)):
+        tests, is_test = (*tests, *(Concept("lab", name) for name in panels)), True
     concepts = [*tests, *_coded(code, "procedure", setting)]
     concepts += [Concept("condition", name) for name in setting.terminology.conditions_in_text(words)]
     return Planned(
