@@ -18,6 +18,7 @@ from cards.dosing import (
     Mcg,
     begins,
     cobalamin,
+    copy_in_chart,
     daily_cobalamin,
     is_parenteral,
     route_by_mouth_or_nose,
@@ -111,7 +112,11 @@ def _no_matter(order: Order, record: PatientRecord, limits: Limits, today: date)
     )
     if drafted:
         return "B12 injections are drafted with it"
-    if any(cobalamin(each.medicine) and is_parenteral(each) and runs_on(each, today) for each in record.courses):
+    # What a draft beside this one stops still stands in the chart as active.
+    stops = [each for each in record.drafts if each.status in ENDING or each.do_not_perform]
+    stopped = [copy_in_chart(each, record.courses) for each in stops]
+    standing = [each for each in record.courses if not any(each is gone for gone in stopped)]
+    if any(cobalamin(each.medicine) and is_parenteral(each) and runs_on(each, today) for each in standing):
         return "B12 injections are ordered"
     if covered := covered_by_injections(record, limits, today):
         return covered.how
