@@ -80,6 +80,8 @@ def _stopped(order: Order, cause: Cause, record: PatientRecord, limits: Limits, 
         return Excluded("other B12 treatment goes on")
     if _anaphylaxis(order, record):
         return Excluded("anaphylaxis to this B12 is on record")
+    if order.why_not is WhyNot.ALLERGY:
+        return Excluded("it is stopped because of an allergic reaction")
     # A stop of another order, and a "do not give", is removed; an order that is itself stopped goes on as active.
     names_another = order.do_not_perform or (own is not None and own.reference != order.reference)
     facts = {"stop": True, "withdraw": names_another, "resume": not names_another}
@@ -110,8 +112,8 @@ def _lapsed(cause: Cause, record: PatientRecord, limits: Limits, today: date) ->
     )
     if last is None:
         return None
-    if _anaphylaxis(last, record):
-        return Excluded("anaphylaxis to this B12 is on record")
+    if _anaphylaxis(last, record) or last.why_not is WhyNot.ALLERGY:
+        return Excluded("an allergic reaction to this B12 is on record")
     past = history(record, anchor(record, limits, today), today)
     where = _standing(last, past, record, limits, today)
     stopped = _day_of_stopping(last, where, today) if last.status in _STOPPED else None

@@ -46,6 +46,7 @@ _STATUSES = {
     "completed": CourseStatus.COMPLETED,
 }
 _REASONS = [
+    (WhyNot.ALLERGY, re.compile(r"(?<!no )(?<!not )(?:anaphyla|allerg|hypersensitiv|angio-?o?edema|urticaria)", re.I)),
     (WhyNot.REFUSED, re.compile(r"refus|declin", re.I)),
     (WhyNot.NO_STOCK, re.compile(r"stock|shortage|suppl|unavailab", re.I)),
     (
