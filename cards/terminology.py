@@ -358,6 +358,18 @@ def panels_in_text(text: str) -> tuple[str, ...]:
     return ("potassium",) if _ELECTROLYTES.search(text) and "urin" not in text.lower() else ()
 
 
+_METHOTREXATE = re.compile(r"\b(?:methotrexate|mtx|maxtrex|metoject|trexall)\b", re.IGNORECASE)
+_NO_LONGER = re.compile(
+    r"\b(?:stopped|stopping|previous\w*|former\w*|no longer|off (?:methotrexate|mtx))\b", re.IGNORECASE
+)
+
+
+@remembered
+def goes_with_methotrexate(text: str) -> bool:
+    """Whether the reason or the directions of a folate order name methotrexate: "not on the day of methotrexate"."""
+    return bool(_METHOTREXATE.search(text)) and not _NO_LONGER.search(text)
+
+
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
 _INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
 _ANOTHER_INJECTION = re.compile(

@@ -57,6 +57,7 @@ from cards.terminology import (
     Concept,
     Terminology,
     extent_in_text,
+    goes_with_methotrexate,
     is_test_in_text,
     may_inject_b12_in_text,
     panels_in_text,
@@ -459,7 +460,7 @@ def _order(line: OrderLine, number: int, terminology: Terminology) -> Order:
         status=line.status or CourseStatus.DRAFT,
         instructions=line.instructions(terminology),
         replaces=line.follows,
-        indications=_concepts_in(line.for_, terminology) if line.for_ else (),
+        indications=_indications(line.for_, terminology) if line.for_ else (),
         why_not=why_not(line.because),
         research=line.research,
         nutrition=line.nutrition,
@@ -561,6 +562,11 @@ def _concepts_in(text: str, terminology: Terminology) -> tuple[Concept, ...]:
     return tuple(
         Concept("condition", name, extent_in_text(name, text)) for name in terminology.conditions_in_text(text)
     )
+
+
+def _indications(text: str, terminology: Terminology) -> tuple[Concept, ...]:
+    beside = (Concept("drug", "methotrexate"),) if goes_with_methotrexate(text) else ()
+    return (*_concepts_in(text, terminology), *beside)
 
 
 def _lab(line: LabLine) -> LabResult | Unreadable:

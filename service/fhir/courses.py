@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from cards.dosing import COBALAMINS, ENDING, cobalamin
+from cards.dosing import COBALAMINS, ENDING, FOLATES, cobalamin, ingredient_of
 from cards.memory import LONGEST_READ
 from cards.record import (
     PARENTERAL,
@@ -24,7 +24,7 @@ from cards.record import (
     When,
     WhyNot,
 )
-from cards.terminology import Concept, Terminology
+from cards.terminology import Concept, Terminology, goes_with_methotrexate
 from service.fhir.codes import texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.dosage import read_amount, read_given, read_instructions
@@ -60,6 +60,7 @@ _REASONS = [
     (WhyNot.AWAY, re.compile(r"abroad|travel|\baway\b|holiday", re.I)),
 ]
 _NORMAL_LEVEL = next(pattern for why, pattern in _REASONS if why is WhyNot.NORMAL_LEVEL)
+_METHOTREXATE = (Concept("drug", "methotrexate"),)
 # What an EHR can find again: an id with blanks or slashes would make a reference to something else.
 _ID = re.compile(r"[^\s/#]+")
 _RESEARCH = re.compile(r"research|clinical trial|trial protocol", re.I)
@@ -139,7 +140,10 @@ def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, 
         "authored": when(first(resource, "authoredOn", "dateWritten", "dateAsserted"), setting.zone),
         "changed": changed.latest if changed else None,
         "replaces": _references(first(resource, "priorPrescription", "basedOn")),
-        "indications": _concepts(reasons, setting.terminology) if reasons else (),
+        "indications": (
+            *(_concepts(reasons, setting.terminology) if reasons else ()),
+            *(_METHOTREXATE if ingredient_of(medicine, FOLATES) and _beside_methotrexate(resource, reasons) else ()),
+        ),
         "why_not": why_not(resource),
         "do_not_perform": resource.get("doNotPerform") is True,
         "inpatient": _inpatient(resource),
@@ -334,6 +338,17 @@ def _concepts(reasons: Any, terminology: Terminology) -> tuple[Concept, ...]:
         for text in texts_of(concept):
             found += [Concept("condition", name) for name in terminology.conditions_in_text(text)]
     return tuple(dict.fromkeys(found))
+
+
+def _beside_methotrexate(resource: dict[str, Any], reasons: Any) -> bool:
+    """Whether the reason, the directions or the notes of a folate order name methotrexate, prescribed elsewhere."""
+    concepts = [each.get("concept", each) if isinstance(each, dict) else {} for each in _list(reasons or [])]
+    said = [text for each in concepts for text in texts_of(each)]
+    dosages = [each for each in _list(resource.get("dosageInstruction")) if isinstance(each, dict)]
+    said += [
+        each[name] for each in dosages for name in ("text", "patientInstruction") if isinstance(each.get(name), str)
+    ]
+    return any(goes_with_methotrexate(text[:LONGEST_READ]) for text in (*said, _notes(resource)))
 
 
 def _inpatient(resource: dict[str, Any]) -> bool:
