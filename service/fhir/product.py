@@ -17,12 +17,19 @@ from cards.terminology import Coded, Terminology
 from service.fhir.dates import first
 from service.fhir.numbers import number
 
-_INJECTION = re.compile(r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b", re.I)
+_INJECTION = re.compile(
+    r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b|\bij\b|\bshots?\b", re.I
+)
 _ORAL = re.compile(r"tab(?:let)?s?\b|caps?(?:ule)?s?\b|\boral\b|chewable|lozenge|syrup|gumm(?:y|ies)|\bpills?\b", re.I)
 _SUBLINGUAL = re.compile(r"sub-?lingual", re.I)
 _NASAL = re.compile(r"nasal", re.I)
 _INFUSION = re.compile(r"infusion|intravenous", re.I)
-_MULTIVITAMIN = re.compile(r"multi-?\s?vit\w*|pre-?natal|pregnacare|vitamins?\s+(?:and|&)\s+minerals?", re.I)
+# Of renal vitamins the usual ones; those with 5 mg of folic acid are no multivitamin here.
+_MULTIVITAMIN = re.compile(
+    r"multi-?\s?vit\w*|pre-?natal|pregnacare|vitamins?\s+(?:and|&)\s+minerals?"
+    r"|\bb[ -]?complex\b.{0,12}\bvit(?:amin)?[ -]*c\b.{0,3}folic|nephro-?caps|nephro-?vite|rena-?vite",
+    re.I,
+)
 # A product coded as plain vitamin B12 whose words name another form is that form (RxNorm 11248 covers several).
 _FORMS = {
     "hydroxocobalamin": re.compile(r"hydrox[oy]cobalamin|oh-?cbl", re.I),

@@ -105,6 +105,8 @@ def test_a_reference_to_nothing_is_no_drug_that_rules_know() -> None:
         ("adenosylcobalamin", ("cobamamide",)),
         ("vitamin B-12", ("cobalamin",)),
         ("B12 injection", ("cobalamin",)),
+        ("B-12 1000 mcg/mL", ("cobalamin",)),
+        ("L-methylfolate-B6-B12 3-35-2 mg capsule", ("cobalamin", "levomefolate")),
         ("Folic acid 5mg tablets", ("folic_acid",)),
         ("Cyanocobalamin 1 mg / Folic acid 400 microgram tablets", ("cyanocobalamin", "folic_acid")),
         ("L-methylfolate 15 mg", ("levomefolate",)),
@@ -298,3 +300,16 @@ def test_every_kind_of_medication_resource_names_its_drug_alike(source: Source, 
     doses = [each.medicine for each in (*found.doses, *found.doses_without_amount)]
     others = [each.medicine for each in found.courses] + [each.medicine for each in found.dispensed]
     assert [each.ingredients for each in doses + others] == [("hydroxocobalamin",)]
+
+
+@pytest.mark.parametrize("text", ["CYANOCOBALAMIN 1000 MCG/ML IJ SOLN", "B12 shot"])
+def test_an_injection_is_known_by_the_short_words_for_it(text: str) -> None:
+    assert order(medicationCodeableConcept={"text": text}).medicine.form_route is Route.INJECTION
+
+
+def test_a_renal_vitamin_is_a_multivitamin_and_b_vitamins_alone_are_not() -> None:
+    renal = "B complex-vitamin C-folic acid (NEPHROCAPS) 1 mg capsule"
+    alone = "L-methylfolate-B6-B12 3-35-2 mg capsule"
+
+    assert order(medicationCodeableConcept={"text": renal}).medicine.multivitamin
+    assert not order(medicationCodeableConcept={"text": alone}).medicine.multivitamin
