@@ -375,7 +375,7 @@ def anchor(record: PatientRecord, limits: Limits, today: date) -> date:
     recorded = [
         problem.dated.latest
         for problem in record.problems
-        if problem.dated and problem.certain and any(each.name in _DEFICIENCY for each in problem.concepts)
+        if problem.dated and problem.certain and any(each.name in _NAMES_DEFICIENCY for each in problem.concepts)
     ]
     recorded += [cause.when.latest for cause in irreversible_causes(record, limits) if cause.when]
     return min(recorded, default=today)
