@@ -54,7 +54,7 @@ from cards.record import (
     once_per_record,
 )
 from cards.rule import Limits
-from cards.status import anchor, counts_as_treatment, dietary_cause, irreversible_causes, overlaps
+from cards.status import anchor, counts_as_treatment, dietary_cause, irreversible_causes, overlaps, supply_treats
 
 
 class Cover(NamedTuple):
@@ -155,10 +155,8 @@ def treated_since(record: PatientRecord, limits: Limits, day: date, today: date)
     given = (*record.doses, *record.doses_without_amount)
     if any(dose.when.latest >= day and _treats(dose, limits) for dose in given):
         return Cover("B12 was given after the sample")
-    for supply in record.dispensed:
-        handed = Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
-        if supply.when.latest >= day and counts_as_treatment(handed, limits):
-            return Cover("B12 was dispensed after the sample")
+    if any(supply.when.latest >= day and supply_treats(supply, limits) for supply in record.dispensed):
+        return Cover("B12 was dispensed after the sample")
     if any(counts_as_treatment(course, limits) and _stands(course, day) for course in record.courses):
         return Cover("B12 is ordered or being taken")
     return None

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 
-from cards.calendar import months_before
 from cards.dosing import (
     CURRENT,
     ENDING,
@@ -22,11 +21,10 @@ from cards.dosing import (
 from cards.fact import fact
 from cards.library import Action, ChangeOrder, CreateOrder, CreateTest, DeleteDraft, Library, Regimen
 from cards.neurology import optic_risk
-from cards.record import Course, PatientRecord, Planned, Source
+from cards.record import Course, PatientRecord, Source
 from cards.rule import Profile
+from cards.status import is_forgotten
 
-# A request of longer ago without a result was not done (service setting).
-_REQUEST_LASTS_MONTHS = 3
 _ANY_COBALAMIN = frozenset({"cobalamin", "cobalt"})
 
 
@@ -120,15 +118,10 @@ class Offers:
         return any(
             planned.source is Source.TESTS
             and wanted & {concept.name for concept in planned.concepts}
-            and not self._forgotten(planned)
+            and not is_forgotten(planned, self.today)
             and not (planned.authored and self._resulted(wanted, planned.authored.latest))
             for planned in self.record.planned
         )
-
-    def _forgotten(self, planned: Planned) -> bool:
-        """Whether the day of a request lies so long back that it will not be done any more."""
-        day = planned.days or planned.authored
-        return day is not None and day.latest < months_before(self.today, _REQUEST_LASTS_MONTHS)
 
     def _resulted(self, wanted: set[str], since: date) -> bool:
         return any(lab.concept in wanted and lab.when.latest >= since for lab in self.record.labs)

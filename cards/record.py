@@ -236,6 +236,7 @@ class WhyNot(StrEnum):
     NO_STOCK = "no stock"
     NORMAL_LEVEL = "normal level"
     AWAY = "away"
+    ANAPHYLAXIS = "anaphylaxis"
     ALLERGY = "allergic reaction"
     OTHER = "other"
 

@@ -22,6 +22,7 @@ from cards.record import (
     LabResult,
     Medicine,
     PatientRecord,
+    Planned,
     Problem,
     Procedure,
     Source,
@@ -144,6 +145,16 @@ def b12_tested_since(record: PatientRecord, limits: Limits, day: date) -> bool:
     return status is not None and status.result.when.latest >= day
 
 
+# A request of longer ago without a result is not done any more (service setting).
+_REQUEST_LASTS_MONTHS = 3
+
+
+def is_forgotten(request: Planned, today: date) -> bool:
+    """Whether the day of a request lies so long back that it will not be done any more."""
+    day = request.days or request.authored
+    return day is not None and day.latest < months_before(today, _REQUEST_LASTS_MONTHS)
+
+
 def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
     """Whether any cobalamin dose, order or supply that counts covered the months before a sample."""
     start = months_before(sample, limits.whole("untreated_months_before_sample"))
@@ -151,11 +162,12 @@ def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
     if any(start <= dose.when.latest <= sample for dose in given):
         return True
     return any(_course_covers(course, start, sample, limits) for course in record.courses) or any(
-        start <= supply.when.latest <= sample and _treats(supply, limits) for supply in record.dispensed
+        start <= supply.when.latest <= sample and supply_treats(supply, limits) for supply in record.dispensed
     )
 
 
-def _treats(supply: Dispensed, limits: Limits) -> bool:
+def supply_treats(supply: Dispensed, limits: Limits) -> bool:
+    """Whether a supply that was handed out is one of treatment, as an order of the same would be."""
     return counts_as_treatment(Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions), limits)
 
 
@@ -421,16 +433,12 @@ def has_had(record: PatientRecord, *concepts: str) -> bool:
     ) or any(each.name in concepts for procedure in record.procedures for each in procedure.concepts)
 
 
-# The longest that an entry of pregnancy can be true.
-_PREGNANCY_MONTHS = 10
-
-
-def in_pregnancy(record: PatientRecord, today: date) -> bool:
-    """Whether a present, certain problem is a pregnancy of the last ten months, or one without a date.
+def in_pregnancy(record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether a present, certain problem is a pregnancy that may still last, or one without a date.
 
     An older one is over, although nobody has closed its entry.
     """
-    since = months_before(today, _PREGNANCY_MONTHS)
+    since = months_before(today, limits.whole("pregnancy_months"))
     return any(
         each.name == "pregnancy" and (problem.dated is None or problem.dated.latest >= since)
         for problem in record.problems

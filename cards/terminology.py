@@ -359,18 +359,28 @@ def panels_in_text(text: str) -> tuple[str, ...]:
 
 
 _METHOTREXATE = re.compile(r"\b(?:methotrexate|mtx|maxtrex|metoject|trexall)\b", re.IGNORECASE)
-_NO_LONGER = re.compile(
-    r"\b(?:stopped|stopping|previous\w*|former\w*|no longer|off (?:methotrexate|mtx))\b", re.IGNORECASE
+# "Not on methotrexate" denies it; "not on methotrexate days" is how folic acid beside it is directed.
+_NO_METHOTREXATE = re.compile(
+    r"\b(?:stopped|stopping|previous\w*|former\w*|no longer|off (?:methotrexate|mtx)"
+    r"|(?:no|(?:not|never) (?:on|taking|taken|had|prescribed)) (?:methotrexate|mtx)(?! days?\b))\b",
+    re.IGNORECASE,
 )
 
 
 @remembered
 def goes_with_methotrexate(text: str) -> bool:
     """Whether the reason or the directions of a folate order name methotrexate: "not on the day of methotrexate"."""
-    return bool(_METHOTREXATE.search(text)) and not _NO_LONGER.search(text)
+    return bool(_METHOTREXATE.search(text)) and not _NO_METHOTREXATE.search(text)
 
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
+
+
+def names_b12_in_text(text: str) -> bool:
+    """Whether the words name vitamin B12 or a cobalamin."""
+    return bool(_NAMES_B12.search(text))
+
+
 _INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
 _ANOTHER_INJECTION = re.compile(
     r"\b(?:flu|influenza|covid\S*|vaccin\w*|immuni[sz]\w*|depot?|depo\S*|contracepti\w*|medroxyprogesterone|insulin|"
@@ -383,14 +393,9 @@ _ANOTHER_INJECTION = re.compile(
 @remembered
 def may_inject_b12_in_text(text: str) -> bool:
     """Whether the words of a booking name an injection that may be B12: one of B12, or one of no stated drug."""
-    named = bool(_NAMES_B12.search(text)) or not _ANOTHER_INJECTION.search(text)
-    return bool(_INJECTION.search(text)) and named
-
-
-_TOTAL = re.compile(r"(?<!sub)(?<!sub-)(?<!sub )(?<!near-)(?<!near )\b(?:total|complete|completion)\b", re.IGNORECASE)
-_SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.IGNORECASE)
-_BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
-_DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
+    if not _INJECTION.search(text):
+        return False
+    return names_b12_in_text(text) or not _ANOTHER_INJECTION.search(text)
 
 
 _DEMENTIAS = {
@@ -399,10 +404,14 @@ _DEMENTIAS = {
     "lewy": re.compile(r"\blewy\b", re.IGNORECASE),
     "frontotemporal": re.compile(r"fronto-?temporal|\bpick'?s?\b", re.IGNORECASE),
 }
+_TOTAL = re.compile(r"(?<!sub)(?<!sub-)(?<!sub )(?<!near-)(?<!near )\b(?:total|complete|completion)\b", re.IGNORECASE)
+_SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.IGNORECASE)
+_BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
+_DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
 
 
-def extent_in_text(concept: str, text: str) -> str | None:
-    """How far an operation went, or which dementia it is, as the words tell; None for any other concept."""
+def meaning_in_text(concept: str, text: str) -> str | None:
+    """What the words add to a concept: how far an operation went, or which dementia it is; else None."""
     if concept == "cognitive_impairment":
         return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
     name = concept.removesuffix("_status")

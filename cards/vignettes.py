@@ -56,10 +56,11 @@ from cards.strength import lists_several, strengths_in
 from cards.terminology import (
     Concept,
     Terminology,
-    extent_in_text,
     goes_with_methotrexate,
     is_test_in_text,
     may_inject_b12_in_text,
+    meaning_in_text,
+    names_b12_in_text,
     panels_in_text,
 )
 from cards.units import implausible, to_canonical
@@ -527,7 +528,7 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         began=When.on(line.day) if line.day else None,
         recorded=When.on(line.recorded) if line.recorded else None,
         ended=When.on(line.ended) if line.ended else None,
-        names_b12=bool(re.search(r"\bb\s?12\b", line.text or "", re.IGNORECASE)),
+        names_b12=names_b12_in_text(line.text or ""),
         by_text=line.is_ is None,
         length_cm=Decimal(length[1]) if length else None,
     )
@@ -560,7 +561,7 @@ def _procedure(line: ProcedureLine, terminology: Terminology) -> Procedure:
 
 def _concepts_in(text: str, terminology: Terminology) -> tuple[Concept, ...]:
     return tuple(
-        Concept("condition", name, extent_in_text(name, text)) for name in terminology.conditions_in_text(text)
+        Concept("condition", name, meaning_in_text(name, text)) for name in terminology.conditions_in_text(text)
     )
 
 
@@ -594,7 +595,7 @@ def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Pla
     return Planned(
         source,
         concepts=(*tests, *_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),
-        names_b12=bool(re.search(r"b\s?12|cobalamin", line.text, re.IGNORECASE)),
+        names_b12=names_b12_in_text(line.text),
         names_injection=may_inject_b12_in_text(line.text),
         days=When.on(line.day),
         is_test=is_test,

@@ -53,7 +53,11 @@ REGISTRIES = [
     "deb" + "ian.org",
     "archive.ubu" + "ntu.com",
 ]
-DOWNLOAD = re.compile(r"https?://\S+\.(?:whl|tar\.gz|tgz|zip|deb|rpm|jar)\b|\S*[-_]index-url[= ]+\S*://", re.IGNORECASE)
+_WEB = "https:" + "//"
+_INDEX = "index" + "-url"
+DOWNLOAD = re.compile(
+    rf"https?:/{{2}}\S+\.(?:whl|tar\.gz|tgz|zip|deb|rpm|jar)\b|\S*[-_]{_INDEX}[= ]+\S*:/{{2}}", re.IGNORECASE
+)
 OPEN_WORK = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
 OWN_MACHINE = re.compile(r"(?<![\w.~-])/(?:home|root|Users|tmp|var/tmp)/\w")
 
@@ -124,9 +128,9 @@ def test_no_committed_file_names_a_folder_of_its_authors_machine() -> None:
 @pytest.mark.parametrize(
     ("pattern", "line"),
     [
-        (re.compile(re.escape(REGISTRIES[0])), "see https://" + "pypi" + ".org/project/ruff"),
-        (DOWNLOAD, "curl https://example.org/b12-1.0.tar" + ".gz"),
-        (DOWNLOAD, "pip install --extra-index" + "-url https://example.org/simple"),
+        (re.compile(re.escape(REGISTRIES[0])), f"see {_WEB}{REGISTRIES[0]}/project/ruff"),
+        (DOWNLOAD, f"curl {_WEB}example.org/b12-1.0.tar" + ".gz"),
+        (DOWNLOAD, f"pip install --extra-{_INDEX} {_WEB}example.org/simple"),
         (OPEN_WORK, "# TO" + "DO: later"),
         (OWN_MACHINE, "cd /ho" + "me/someone/b12"),
     ],

@@ -23,6 +23,7 @@ from cards.status import (
     b12_results_unknown,
     has,
     in_hospice,
+    is_forgotten,
     low_haemoglobin,
     macrocytosis,
     newest_b12,
@@ -32,8 +33,6 @@ from cards.status import (
 
 METFORMIN = "metformin"
 _ACID_BLOCKERS = {"ppi": "a proton-pump inhibitor", "h2_antagonist": "an H2 blocker"}
-# A request of longer ago without a result was not done (service setting).
-_REQUEST_LASTS_MONTHS = 3
 # Drugs that add to the risk of the other ones; alone they never speak.
 _OTHER_DRUGS = {"colchicine": "colchicine", "antiepileptic_b12_risk": "an antiepileptic drug"}
 _WITH_METFORMIN = {**_ACID_BLOCKERS, **_OTHER_DRUGS}
@@ -219,13 +218,12 @@ def _is_taken(record: PatientRecord, ingredient: str, today: date) -> bool:
 
 def _test_ordered(record: PatientRecord, today: date) -> bool:
     """Whether a B12 test is drafted beside the order, or was requested in the last months and may still be done."""
-    since = months_before(today, _REQUEST_LASTS_MONTHS)
     if any(set(draft.tests) & set(B12_RESULTS) and draft.status not in ENDING for draft in record.drafts):
         return True
     return any(
         planned.source is Source.TESTS
         and ({concept.name for concept in planned.concepts} & set(B12_RESULTS) or planned.names_b12)
         and not planned.names_injection
-        and ((day := planned.days or planned.authored) is None or day.latest >= since)
+        and not is_forgotten(planned, today)
         for planned in record.planned
     )

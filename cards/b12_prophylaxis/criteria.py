@@ -60,7 +60,7 @@ def triggered_by(order: Order, limits: Limits) -> bool:
 
 def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: date) -> Outcome:
     """Of several situations the weightiest that lacks cover speaks; Crohn's disease only where no ileum was removed."""
-    if why := _not_our_patient(record, today):
+    if why := _not_our_patient(record, limits, today):
         return Excluded(why)
     found = [each for each in _operations(record, limits) if _settled(each, limits, today)]
     alerts = [_of_operation(each, record, limits, today) for each in found] or [_of_crohn(record, limits, today)]
@@ -77,14 +77,14 @@ def _tests_unknown(record: PatientRecord, limits: Limits, today: date) -> str | 
     return b12_results_unknown(record, months_before(today, limits.whole("prophylaxis_test_months")))
 
 
-def _not_our_patient(record: PatientRecord, today: date) -> str | None:
+def _not_our_patient(record: PatientRecord, limits: Limits, today: date) -> str | None:
     if younger_than(record, today, 16):
         return "under 16"
     if record.patient.deceased or record.patient.left:
         return "the patient has died or left"
     if in_hospice(record):
         return "hospice or comfort care"
-    if in_pregnancy(record, today) and _is_planned(record, "pregnancy", today):
+    if in_pregnancy(record, limits, today) and _is_planned(record, "pregnancy", today):
         return "pregnancy under specialist care"
     return None
 

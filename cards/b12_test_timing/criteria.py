@@ -42,7 +42,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Alert(
             "antibody_after_injection", _facts(order, last=given[-1], from_day=given[-1] + wait, antibody=True), order
         )
-    if _TOTAL_B12 in asked and _ACTIVE_B12 not in asked and in_pregnancy(record, today):
+    if _TOTAL_B12 in asked and _ACTIVE_B12 not in asked and in_pregnancy(record, limits, today):
         return Alert("total_b12_in_pregnancy", _facts(order, pregnant=True), order)
     if not asked & _LEVELS or not given:
         return None

@@ -38,7 +38,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     """Information only: the result may be wanted for a reason that is not on record."""
     if order is None:
         return None
-    if why := _another_reason(record, today):
+    if why := _another_reason(record, limits, today):
         return Excluded(why)
     since = on_injections_since(record, default_interval(limits, neurological=False), limits, today)
     if since is None or since > months_before(today, limits.whole("on_injections_months")):
@@ -68,7 +68,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 _NAMES = {"b12_total_serum": "serum B12", "holotranscobalamin": "active B12", "mma_serum": "MMA"}
 
 
-def _another_reason(record: PatientRecord, today: date) -> str | None:
+def _another_reason(record: PatientRecord, limits: Limits, today: date) -> str | None:
     """A reason to measure that has nothing to do with the frequency of injections."""
     if younger_than(record, today, 16):
         return "under 16"
@@ -76,7 +76,7 @@ def _another_reason(record: PatientRecord, today: date) -> str | None:
         return "the patient has died"
     if signs(record, today):
         return "new neurological findings"
-    if in_pregnancy(record, today):
+    if in_pregnancy(record, limits, today):
         return "pregnancy"
     if has_had(record, *_YEARLY_PANEL):
         return "part of the yearly panel after surgery of the gut or in Crohn's disease"

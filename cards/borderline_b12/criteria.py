@@ -55,7 +55,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     result = _indeterminate(record, limits, today)
     if result is None:
         return None
-    pregnant = result.concept == TOTAL_B12 and in_pregnancy(record, today)
+    pregnant = result.concept == TOTAL_B12 and in_pregnancy(record, limits, today)
     if why := _settled(result, record, limits, today, pregnant=pregnant):
         return Excluded(why)
     neurological = signs(record, today)

@@ -80,11 +80,10 @@ def _stopped(order: Order, cause: Cause, record: PatientRecord, limits: Limits, 
         return Excluded("other B12 treatment goes on")
     if _anaphylaxis(order, record):
         return Excluded("anaphylaxis to this B12 is on record")
-    if order.why_not is WhyNot.ALLERGY:
-        return Excluded("it is stopped because of an allergic reaction")
     # A stop of another order, and a "do not give", is removed; an order that is itself stopped goes on as active.
     names_another = order.do_not_perform or (own is not None and own.reference != order.reference)
-    facts = {"stop": True, "withdraw": names_another, "resume": not names_another}
+    keeps = order.why_not is not WhyNot.ALLERGY
+    facts = {"stop": True, "withdraw": keeps and names_another, "resume": keeps and not names_another}
     return _alert("stopped", order, cause, record, limits, today, facts)
 
 
@@ -112,8 +111,8 @@ def _lapsed(cause: Cause, record: PatientRecord, limits: Limits, today: date) ->
     )
     if last is None:
         return None
-    if _anaphylaxis(last, record) or last.why_not is WhyNot.ALLERGY:
-        return Excluded("an allergic reaction to this B12 is on record")
+    if _anaphylaxis(last, record):
+        return Excluded("anaphylaxis to this B12 is on record")
     past = history(record, anchor(record, limits, today), today)
     where = _standing(last, past, record, limits, today)
     stopped = _day_of_stopping(last, where, today) if last.status in _STOPPED else None
@@ -211,7 +210,9 @@ def _treatments(record: PatientRecord) -> list[Course]:
 
 
 def _anaphylaxis(course: Course, record: PatientRecord) -> bool:
-    """Anaphylaxis to this form, to vitamin B12 of no stated form, or to cobalt."""
+    """Anaphylaxis to this form, to vitamin B12 of no stated form, or to cobalt; or as the reason why it was stopped."""
+    if course.why_not is WhyNot.ANAPHYLAXIS:
+        return True
     substances = {cobalamin(course.medicine), "cobalamin", "cobalt"}
     return any(each.reaction is Reaction.ANAPHYLAXIS and substances & set(each.substances) for each in record.allergies)
 
@@ -277,9 +278,11 @@ def _alert(
         "antibody": antibody,
         "result": result,
         "refused": course.why_not is WhyNot.REFUSED,
+        "reacted": course.why_not is WhyNot.ALLERGY,
         "last": given[-1].when if given else None,
         **own,
     }
     for form in _FORMS_FOR_TODAY:
-        facts[f"{form}_today"] = bool(facts["due"]) and is_parenteral(course) and drug == form
+        due = bool(facts["due"]) and not facts["reacted"]
+        facts[f"{form}_today"] = due and is_parenteral(course) and drug == form
     return Alert(variant, facts, course)

@@ -43,7 +43,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if potassium and is_below(potassium, limits["potassium_low_below"]):
         very_low = is_below(potassium, limits["potassium_very_low_below"])
         return Alert("very_low" if very_low else "low", _facts(drug, potassium=potassium), order)
-    if _watched(record, since):
+    if _watched(record, today - timedelta(days=limits.whole("potassium_request_days"))):
         return Excluded("potassium is already ordered")
     if severe := _severe_anaemia(record, limits, today):
         few_cells = not is_below(severe, limits["severe_anaemia_below"])

@@ -119,7 +119,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     }
     if nerves:
         return _unsure(order, ordered, parts, limits) or Alert("neurological", facts, order)
-    if not _maintenance_without_loading(order, parts) or in_pregnancy(record, today):
+    if not _maintenance_without_loading(order, parts) or in_pregnancy(record, limits, today):
         return (_unsure(order, ordered, parts, limits) or Alert("glossitis", facts, order)) if tongue else None
     # Glossitis alone never makes alternate days the recommendation of a warning.
     facts |= _fixes(order, ordered, limits, today, neurological=False)

@@ -215,6 +215,7 @@ def _facts(
     return {
         "drug": drug or (cobalamin(given[-1].medicine) if given else None) or "cobalamin",
         "last": where.last,
+        "latest": "supply used up" if where.supplied else "last injection",
         "ago": span_in_words((today - where.last).days),
         "late": span_in_words(where.days_overdue(today)),
         "due": where.due,

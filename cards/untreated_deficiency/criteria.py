@@ -118,7 +118,7 @@ def _variant(
         return "old_result"
     if neurological:
         return "neurological"
-    if _total_only(proof) and in_pregnancy(record, today) and irreversible_cause(record, limits) is None:
+    if _total_only(proof) and in_pregnancy(record, limits, today) and irreversible_cause(record, limits) is None:
         return "pregnancy"
     return "possible_artefact" if artefact else "untreated"
 
@@ -129,7 +129,7 @@ def _total_only(proof: Proof) -> bool:
 
 def _refuted_in_pregnancy(proof: Proof, record: PatientRecord, limits: Limits, today: date) -> bool:
     """Whether active B12 of the same time or later answers a low total B12 in pregnancy."""
-    if not (_total_only(proof) and in_pregnancy(record, today)):
+    if not (_total_only(proof) and in_pregnancy(record, limits, today)):
         return False
     active = newest(record.labs, ACTIVE_B12, proof.result.when.latest)
     return active is not None and band(active, limits) in (Band.REPLETE, Band.INDETERMINATE)

@@ -45,8 +45,10 @@ _STATUSES = {
     "ended": CourseStatus.COMPLETED,
     "completed": CourseStatus.COMPLETED,
 }
+_NO = "(?<!no )(?<!not )(?<!known )(?<!nil )"
 _REASONS = [
-    (WhyNot.ALLERGY, re.compile(r"(?<!no )(?<!not )(?:anaphyla|allerg|hypersensitiv|angio-?o?edema|urticaria)", re.I)),
+    (WhyNot.ANAPHYLAXIS, re.compile(rf"{_NO}anaphyla", re.I)),
+    (WhyNot.ALLERGY, re.compile(rf"{_NO}(?:allerg|hypersensitiv|angio-?o?edema|urticaria)", re.I)),
     (WhyNot.REFUSED, re.compile(r"refus|declin", re.I)),
     (WhyNot.NO_STOCK, re.compile(r"stock|shortage|suppl|unavailab", re.I)),
     (

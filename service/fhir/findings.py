@@ -25,12 +25,18 @@ from cards.record import (
     Unreadable,
     When,
 )
-from cards.terminology import Concept, extent_in_text, is_test_in_text, may_inject_b12_in_text, panels_in_text
+from cards.terminology import (
+    Concept,
+    is_test_in_text,
+    may_inject_b12_in_text,
+    meaning_in_text,
+    names_b12_in_text,
+    panels_in_text,
+)
 from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
-_NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.I)
 # Eye diseases that an unspecific code of optic atrophy may stand for, and that are not Leber's optic neuropathy.
 _NOT_LEBER = re.compile(r"amaurosis|stellate|glaucom|macular", re.I)
 _CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
@@ -117,7 +123,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         began=when(began, setting.zone),
         recorded=when(first(resource, "recordedDate", "assertedDate", "dateRecorded"), setting.zone),
         ended=ended,
-        names_b12=bool(_NAMES_B12.search(" ".join([*words, *_words_of_cause(resource)]))),
+        names_b12=names_b12_in_text(" ".join([*words, *_words_of_cause(resource)])),
         by_text=by_text,
         length_cm=_length_removed(" ".join(words)),
     )
@@ -248,7 +254,7 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
     return Planned(
         source,
         concepts=tuple(concepts),
-        names_b12=bool(_NAMES_B12.search(words)),
+        names_b12=names_b12_in_text(words),
         names_injection=may_inject_b12_in_text(words),
         days=when(start, setting.zone),
         authored=when(first(resource, "authoredOn", "orderedOn", "created"), setting.zone),
@@ -271,13 +277,13 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
         named = _in_text(words, setting)
         if not named:
             return (), False
-        return tuple(Concept("condition", name, extent_in_text(name, " ".join(words))) for name in named), True
+        return tuple(Concept("condition", name, meaning_in_text(name, " ".join(words))) for name in named), True
     if any(each.meaning == "unspecified" for each in coded):
         coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
         return coded, False
     meant = set(_in_text(words, setting))
-    if "folate_deficiency" in meant and not _NAMES_B12.search(" ".join(words)):
+    if "folate_deficiency" in meant and not names_b12_in_text(" ".join(words)):
         coded = tuple(each for each in coded if each.name == "folate_deficiency")
     if _NOT_LEBER.search(" ".join(words)):
         coded = tuple(each for each in coded if each.name != "leber_hereditary_optic_neuropathy")
@@ -295,7 +301,7 @@ def _with_extent(concept: Concept, words: list[str]) -> Concept:
     """An operation whose code leaves open how far it went, with the extent that the words beside it tell."""
     if concept.meaning != "unspecified":
         return concept
-    return replace(concept, meaning=extent_in_text(concept.name, " ".join(words)) or concept.meaning)
+    return replace(concept, meaning=meaning_in_text(concept.name, " ".join(words)) or concept.meaning)
 
 
 def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
@@ -324,7 +330,7 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
             if name == "hospice_regime":
                 found.append(Concept("condition", "hospice_care"))
                 continue
-            meaning = "injection" if name == "b12_injection" else extent_in_text(name, text)
+            meaning = "injection" if name == "b12_injection" else meaning_in_text(name, text)
             found.append(Concept("procedure", name, meaning))
     return tuple(dict.fromkeys(found))
 

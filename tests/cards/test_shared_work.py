@@ -9,7 +9,7 @@ import pytest
 
 from cards.fact import fact
 from cards.library import load
-from cards.memory import LONGEST_TEXT, remembered
+from cards.memory import LONGEST_READ, LONGEST_TEXT, remembered
 from cards.record import CourseStatus, Medicine, Order, PatientRecord, once_per_record
 from cards.rule import PROFILES, Hook, Limits, triggered
 
@@ -27,6 +27,12 @@ def test_a_short_text_is_read_once_and_a_long_one_each_time_because_it_would_fil
     short, long = "x" * LONGEST_TEXT, "x" * (LONGEST_TEXT + 1)
     assert [length(short), length(short), length(long), length(long)] == [len(short)] * 2 + [len(long)] * 2
     assert read == [short, long, long]
+
+
+def test_of_a_text_that_nobody_would_write_the_rest_is_not_read() -> None:
+    length = remembered(len)
+
+    assert [length("x" * LONGEST_READ), length("x" * LONGEST_READ * 2)] == [LONGEST_READ] * 2
 
 
 def test_a_shared_definition_is_worked_out_once_for_rules_that_share_its_thresholds() -> None:

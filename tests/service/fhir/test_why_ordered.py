@@ -16,6 +16,7 @@ FOLIC_ACID = {"text": "Folic acid 5mg tablets"}
     [
         {"reasonCode": [{"text": "Methotrexate side effects"}]},
         {"dosageInstruction": [{"text": "ONE once a week, not on the day of methotrexate"}]},
+        {"dosageInstruction": [{"text": "5 mg weekly, not on methotrexate day"}]},
         {"dosageInstruction": [{"text": "One weekly", "patientInstruction": "The day after your MTX"}]},
         {"note": [{"text": "with methotrexate from rheumatology"}]},
     ],
@@ -30,6 +31,7 @@ def test_folic_acid_that_goes_with_methotrexate(said: dict[str, Any]) -> None:
     "said",
     [
         {"note": [{"text": "methotrexate stopped in March"}]},
+        {"note": [{"text": "Patient is not on methotrexate"}]},
         {"reasonCode": [{"text": "Folate deficiency"}]},
         {"dosageInstruction": [{"text": "One daily"}]},
     ],

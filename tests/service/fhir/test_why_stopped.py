@@ -33,9 +33,10 @@ def test_a_stop_for_a_normal_or_high_level(said: dict[str, Any]) -> None:
     [
         ("stopped", {"statusReason": {"text": "abnormal liver tests"}}, WhyNot.OTHER),
         ("stopped", {"statusReason": {"text": "patient declined"}}, WhyNot.REFUSED),
-        ("stopped", {"statusReason": {"text": "Anaphylaxis after the last dose"}}, WhyNot.ALLERGY),
+        ("stopped", {"statusReason": {"text": "Anaphylaxis after the last dose"}}, WhyNot.ANAPHYLAXIS),
         ("stopped", {"statusReason": {"coding": [{"display": "Drug allergy"}]}}, WhyNot.ALLERGY),
         ("stopped", {"statusReason": {"text": "No allergy, moved away"}}, WhyNot.AWAY),
+        ("stopped", {"statusReason": {"text": "no known allergies, patient request"}}, WhyNot.OTHER),
         ("stopped", {"note": [{"text": "level not normal yet"}]}, None),
         ("draft", {"note": [{"text": "B12 normal"}]}, None),
         ("draft", {"reasonCode": [{"text": "B12 high"}]}, None),
