@@ -543,3 +543,10 @@ def once_per_record(
         return answer
 
     return remembering
+
+
+@once_per_record
+def wholly_read(record: PatientRecord) -> frozenset[Source]:
+    """The sources of which everything is known and could be read."""
+    states = record.sources.items()
+    return frozenset(source for source, state in states if state.supplied in WHOLLY_KNOWN and not state.unreadable)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from cards.calendar import months_before
 from cards.fact import fact
-from cards.record import SOURCES, WHOLLY_KNOWN, Course, Order, PatientRecord, Source, Unreadable
+from cards.record import SOURCES, WHOLLY_KNOWN, Course, Order, PatientRecord, Source, Unreadable, wholly_read
 
 Profile = Literal["uk", "us"]
 PROFILES: tuple[Profile, ...] = ("uk", "us")
@@ -174,6 +174,11 @@ class Rule:
     def needed(self, hook: Hook) -> tuple[Need, ...]:
         """The needs on this hook."""
         return self._needed[hook]
+
+    @cached_property
+    def needed_sources(self) -> Mapping[Hook, frozenset[Source]]:
+        """The sources of the needs on each hook."""
+        return {hook: frozenset(need.source for need in needs) for hook, needs in self._needed.items()}
 
     @cached_property
     def _needed(self) -> Mapping[Hook, tuple[Need, ...]]:
@@ -340,7 +345,7 @@ def what_lacks(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, 
     """What keeps this outcome from being an answer; None when it is one."""
     if isinstance(outcome, Unanswerable):
         return NotEvaluated(rule, outcome.data, outcome.reason)
-    if outcome is not None:
+    if outcome is not None or rule.needed_sources[hook] <= wholly_read(record):
         return None
     gaps = [(need, gap) for need in rule.needed(hook) if (gap := _gap(need, record, today))]
     if not gaps:

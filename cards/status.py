@@ -515,6 +515,7 @@ def _acute_kidney_injury(record: PatientRecord, limits: Limits, today: date) -> 
     )
 
 
+@once_per_record
 def in_hospice(record: PatientRecord) -> bool:
     """Whether a hospice or comfort-care entry is active."""
     return has(record, "hospice_care") or any(

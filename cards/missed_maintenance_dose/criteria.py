@@ -44,13 +44,13 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     """Overdue is a warning; critical only with a neurological history and two intervals gone."""
     if why := _not_our_patient(record, limits, today):
         return Excluded(why)
-    past = history(record, anchor(record, limits, today), today)
     plan = current_plan(record, today)
-    if plan is None and (unread := unread_plan(record, today)):
-        plan = Plan(default_interval(limits, past is not None), unread)
-    cause = irreversible_cause(record, limits)
-    if plan is None and cause:
-        plan = past_plan(record, default_interval(limits, past is not None))
+    unread = None if plan else unread_plan(record, today)
+    if not (plan or unread or irreversible_cause(record, limits)):
+        return None
+    past = history(record, anchor(record, limits, today), today)
+    usual = default_interval(limits, past is not None)
+    plan = plan or (Plan(usual, unread) if unread else past_plan(record, usual))
     if plan is None:
         return None
     if loading_runs(record, today, limits):

@@ -36,14 +36,16 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if loading_runs(record, today, limits):
         return Excluded("B12 loading is under way")
     since = months_before(today, limits.whole("nitrous_oxide_months"))
-    neurological = _neurological(record, today)
     exposure = _exposure(record, since)
+    days = _days_given(record, since)
+    repeated = len(days) >= limits.whole("nitrous_oxide_given_days")
+    if not (exposure or repeated):
+        return None
+    neurological = _neurological(record, today)
     if exposure and neurological:
         return Alert("exposure", _facts(record, limits, today, exposure=exposure, neurological=neurological))
-
-    days = _days_given(record, since)
     deficiency = documented_deficiency(record, limits, today)
-    if deficiency is None or len(days) < limits.whole("nitrous_oxide_given_days"):
+    if deficiency is None or not repeated:
         return None
     if covered := cover(record, limits, today, today):
         return Excluded(covered.how)

@@ -189,7 +189,8 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
 
 
 def _size(value: Any) -> Decimal | None:
-    return _INFINITE if is_out_of_proportion(value) else number(value)
+    found = number(value)
+    return _INFINITE if found is None and is_out_of_proportion(value) else found
 
 
 def _interpretations(part: dict[str, Any]) -> Iterator[str]:

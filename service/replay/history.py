@@ -57,20 +57,19 @@ def _moment(value: str, zone: ZoneInfo, end_of_day: bool) -> datetime | None:
     return datetime.combine(day.latest, _END_OF_DAY if end_of_day else time.min) if day else None
 
 
-def versions(source: Source, resource: Resource, zone: ZoneInfo) -> list[Version]:
+def versions(source: Source, resource: Resource, zone: ZoneInfo) -> Iterator[Version]:
     """The states in which the chart held a resource, oldest first; none when it cannot be told since when."""
     known = _KNOWN[source](resource, zone)
     if known is None:
-        return []
+        return
     changes_of = _CHANGES.get(source)
-    changes = [change for change in changes_of(resource, zone, known) if change.at > known] if changes_of else []
+    changes = [change for change in changes_of(resource, zone, known) if change.at > known] if changes_of else ()
     if not changes:
-        return [Version(known, NEVER, resource)]
+        yield Version(known, NEVER, resource)
+        return
     starts = [known, *sorted({change.at for change in changes if change.at < NEVER})]
-    return [
-        Version(since, until, _before(resource, [change for change in changes if change.at > since]))
-        for since, until in zip(starts, [*starts[1:], NEVER], strict=True)
-    ]
+    for since, until in zip(starts, [*starts[1:], NEVER], strict=True):
+        yield Version(since, until, _before(resource, [change for change in changes if change.at > since]))
 
 
 def visited(encounter: Resource, zone: ZoneInfo) -> datetime | None:

@@ -32,6 +32,8 @@ _SILENT_FOR_EVER = frozenset({
 })  # fmt: skip
 _CODE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 _LONGEST_CODE = 40
+# Of an order that no rule is about.
+_NO_RECORD, _NO_ANSWER = PatientRecord(), Evaluation()
 _OF_B12 = frozenset({
     "b12_total_serum", "holotranscobalamin", "mma_serum", "homocysteine", "intrinsic_factor_antibody",
     "parietal_cell_antibody",
@@ -61,6 +63,7 @@ class History:
 
     entries: list[Entry] = field(default_factory=list)
     moments: list[datetime] = field(default_factory=list)
+    changes: list[datetime] = field(default_factory=list)
     visits: list[datetime] = field(default_factory=list)
     orders: list[tuple[datetime, Resource]] = field(default_factory=list)
     medications: Mapping[str, Resource] = field(default_factory=dict)
@@ -102,6 +105,7 @@ class Replayer:
             return [{"kind": "problem", "patient": pseudonym, "id": patient, "reason": type(fault).__name__}]
         hooks = Counter(call["hook"] for call in calls)
         asked = Counter(topic for call in calls for topic in call.pop("asked"))
+        silences = Counter(silence for call in calls for silence in call.pop("excluded"))
         summary: Row = {
             "kind": "patient",
             "patient": pseudonym,
@@ -112,6 +116,10 @@ class Replayer:
             "unreadable": history.unreadable,
             "codes": history.codes,
             "asked": [{"topic": topic, "calls": times} for topic, times in sorted(asked.items())],
+            "excluded": [
+                {"topic": topic, "why": "; ".join(reasons), "calls": times}
+                for (topic, reasons), times in sorted(silences.items())
+            ],
         }
         if self._plan.identifiers:
             summary["id"] = patient
@@ -141,6 +149,7 @@ class Replayer:
         ]
         history.entries.sort(key=itemgetter(0, 3))
         history.moments = [entry.known for entry in history.entries]
+        history.changes = sorted({moment for entry in history.entries for moment in (entry.known, entry.until)})
         history.visits.sort()
         history.orders.sort(key=lambda order: (order[0], order[1]["resourceType"], order[1]["id"]))
         return history
@@ -171,15 +180,19 @@ class Replayer:
         plan = self._plan
         if Hook.PATIENT_VIEW in plan.hooks and self._views:
             visits = [at for at in history.visits if plan.since <= at.date() <= plan.until]
+            states: dict[int, PatientRecord] = {}
             for at in visits or _months(plan.since, plan.until):
-                yield self._view(pseudonym, history, at)
+                # While nothing changes, the chart is one record, and what was worked out about it need not be again.
+                state = bisect_right(history.changes, at)
+                if state not in states:
+                    states[state] = self._record(history, at, self._views, Drafts(), frozenset())
+                yield self._view(pseudonym, states[state], at)
         if Hook.ORDER_SIGN in plan.hooks:
             for at, orders in _signings(history.orders):
                 if plan.since <= at.date() <= plan.until:
                     yield from self._signing(patient, pseudonym, history, at, orders)
 
-    def _view(self, pseudonym: str, history: History, at: datetime) -> Row:
-        record = self._record(history, at, self._views, Drafts(), frozenset())
+    def _view(self, pseudonym: str, record: PatientRecord, at: datetime) -> Row:
         evaluation = evaluate(self._views, Hook.PATIENT_VIEW, record, at.date())
         return self._row(pseudonym, Hook.PATIENT_VIEW, at, self._views, record, evaluation, None)
 
@@ -196,7 +209,7 @@ class Replayer:
             order = by_reference.get(reference)
             rules = triggered(self._rules, Hook.ORDER_SIGN, (order,)) if order else ()
             if not rules:
-                yield self._row(pseudonym, Hook.ORDER_SIGN, at, (), PatientRecord(), Evaluation(), order)
+                yield self._row(pseudonym, Hook.ORDER_SIGN, at, (), _NO_RECORD, _NO_ANSWER, order)
                 continue
             own = tuple(each if each is order else replace(each, selected=False) for each in drafts.orders)
             record = self._record(history, at, rules, replace(drafts, orders=own), signed)
@@ -271,7 +284,7 @@ class Replayer:
                 {"topic": gap.rule.topic, "data": ", ".join(gap.data), "reason": gap.reason}
                 for gap in evaluation.not_evaluated
             ],
-            "excluded": [{"topic": topic, "why": "; ".join(reasons)} for topic, reasons in evaluation.excluded.items()],
+            "excluded": evaluation.excluded.items(),
             "merged": list(evaluation.merged),
             "open_questions": bool(worth_a_card(evaluation.not_evaluated, hook)),
             "asked": [rule.topic for rule in rules],

@@ -22,7 +22,7 @@ _COLUMNS = {
     "ordered": "VARCHAR",
     "alerts": "STRUCT(topic VARCHAR, variant VARCHAR, level VARCHAR)[]",
     "gaps": "STRUCT(topic VARCHAR, data VARCHAR, reason VARCHAR)[]",
-    "excluded": "STRUCT(topic VARCHAR, why VARCHAR)[]",
+    "excluded": "STRUCT(topic VARCHAR, why VARCHAR, calls BIGINT)[]",
     "merged": "VARCHAR[]",
     "open_questions": "BOOLEAN",
     "resources": "BIGINT",
@@ -96,8 +96,8 @@ _TABLES = {
         SELECT topic, data, reason, count(*) AS calls, count(DISTINCT patient) AS patients
         FROM gaps GROUP BY ALL ORDER BY calls DESC, topic, data, reason""",
     "silences": """
-        SELECT topic, why, count(*) AS calls, count(DISTINCT patient) AS patients
-        FROM (SELECT patient, unnest(excluded, recursive := true) FROM calls) GROUP BY ALL
+        SELECT topic, why, sum(calls)::BIGINT AS calls, count(DISTINCT patient) AS patients
+        FROM (SELECT patient, unnest(excluded, recursive := true) FROM patients) GROUP BY ALL
         ORDER BY topic, calls DESC, why""",
     "unrecognised_codes": """
         SELECT code, read_as, count(DISTINCT patient) AS patients
@@ -165,7 +165,7 @@ def _loaded(rows: Path, work: Path, library: Library, memory_mb: int, threads: i
     )
     duck.execute("CREATE VIEW calls AS SELECT * FROM rows WHERE kind = 'call'")
     duck.execute(
-        "CREATE VIEW patients AS SELECT patient, id, resources, views, orders, undated, unreadable, codes, asked "
+        "CREATE VIEW patients AS SELECT patient, id, resources, views, orders, undated, unreadable, codes, asked, excluded "
         "FROM rows WHERE kind = 'patient'"
     )
     duck.execute(
