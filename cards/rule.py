@@ -282,6 +282,7 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
     selected = [order for order in record.drafts if order.selected] if hook.about_orders else [None]
     # Of a single draft it is known that it triggered them.
     several = len(selected) > 1
+    complete = wholly_read(record)
     for rule in rules:
         alerts: list[Alert] = []
         reasons: list[str] = []
@@ -294,6 +295,8 @@ def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: da
                 alerts.append(outcome)
             elif isinstance(outcome, Excluded):
                 reasons.append(outcome.why)
+            elif outcome is None and rule.needed_sources[hook] <= complete:
+                continue
             elif lacking is None:
                 lacking = what_lacks(rule, outcome, hook, record, today)
         if alerts:
@@ -345,7 +348,7 @@ def what_lacks(rule: Rule, outcome: Outcome, hook: Hook, record: PatientRecord, 
     """What keeps this outcome from being an answer; None when it is one."""
     if isinstance(outcome, Unanswerable):
         return NotEvaluated(rule, outcome.data, outcome.reason)
-    if outcome is not None or rule.needed_sources[hook] <= wholly_read(record):
+    if outcome is not None:
         return None
     gaps = [(need, gap) for need in rule.needed(hook) if (gap := _gap(need, record, today))]
     if not gaps:
