@@ -18,7 +18,7 @@ from cards.offers import Offers
 from cards.record import NOT_SUPPLIED, Order, PatientRecord, Source, SourceState, Supplied, Unreadable
 from cards.rule import Evaluation, Hook, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
-from service.fhir.reader import ORDERS, SERVICES, TYPES, Drafts, Reader, assembled
+from service.fhir.reader import ORDERS, SERVICES, TYPES, Drafts, Reader, Reading, assembled
 from service.replay.history import ALWAYS, NEVER, Resource, as_draft, ordered, versions, visited
 from service.replay.plan import Plan
 from service.replay.sample import EXCLUDED, HIT, SILENT, Row, Sample
@@ -59,18 +59,31 @@ class Wanted(NamedTuple):
 
 @dataclass(slots=True)
 class History:
-    """All of a patient that rules may look at, the oldest first, and the moments at which they are asked."""
+    """All of a patient that rules may look at, the oldest first, and the moments at which they are asked.
 
+    `changes`: the moments at which the chart became another. `observations`: read as far as `labs`, the concepts that a
+    call has looked at.
+    """
+
+    patient: str
     entries: list[Entry] = field(default_factory=list)
     moments: list[datetime] = field(default_factory=list)
     changes: list[datetime] = field(default_factory=list)
     visits: list[datetime] = field(default_factory=list)
     orders: list[tuple[datetime, Resource]] = field(default_factory=list)
     medications: Mapping[str, Resource] = field(default_factory=dict)
+    observations: list[Resource] = field(default_factory=list)
+    labs: frozenset[str] = frozenset()
     resources: int = 0
     undated: int = 0
     unreadable: int = 0
     codes: list[Row] = field(default_factory=list)
+
+    def sort(self) -> None:
+        """Puts what was read into its order."""
+        self.entries.sort(key=itemgetter(0, 3))
+        self.moments = [entry.known for entry in self.entries]
+        self.changes = sorted({moment for entry in self.entries for moment in (entry.known, entry.until)})
 
 
 class Replayer:
@@ -82,7 +95,6 @@ class Replayer:
         self._reader = Reader(library.terminology, plan.zone)
         self._rules = library.rules(plan.profile, plan.thresholds)
         self._views = tuple(triggered(self._rules, Hook.PATIENT_VIEW, ()))
-        self._labs = frozenset(concept for rule in self._rules for concept in rule.labs)
         self._wanted: dict[tuple[str, ...], Wanted] = {}
         self._states: dict[frozenset[Source], Mapping[Source, SourceState]] = {}
         self.sample = Sample(plan.sample)
@@ -99,7 +111,7 @@ class Replayer:
         pseudonym = self._plan.pseudonym(patient)
         try:
             history = self._history(patient, lines)
-            calls = list(self._calls(patient, pseudonym, history))
+            calls = list(self._calls(pseudonym, history))
         except Exception as fault:
             # Whatever it is, the other patients are to be replayed.
             return [{"kind": "problem", "patient": pseudonym, "id": patient, "reason": type(fault).__name__}]
@@ -129,8 +141,8 @@ class Replayer:
 
     def _history(self, patient: str, lines: Iterable[tuple[str, str | None]]) -> History:
         resources, medications = _decoded(lines)
-        history = History(medications=medications, resources=len(resources))
-        reading = self._reader.reading(self._labs, patient, self._plan.until, lambda: medications)
+        history = History(patient, medications=medications, resources=len(resources))
+        reading = self._reading(history, frozenset())
         zone = self._plan.zone
         for (kind, _), resource in resources.items():
             if kind == "Encounter":
@@ -140,32 +152,47 @@ class Replayer:
             source = _SOURCE_OF.get(kind)
             if source is None:
                 continue
+            if source is Source.LABS:
+                history.observations.append(resource)
+                continue
             if (kind in ORDERS or kind in SERVICES) and (at := ordered(resource, zone)):
                 history.orders.append((at, resource))
-            self._read(source, resource, reading.facts, history)
+            self._read(source, resource, reading, history)
         history.codes = [
             {"code": _shown(drug.system, drug.code), "read_as": ", ".join(self._title(each) for each in drug.read_as)}
             for drug in sorted(reading.unknown)
         ]
-        history.entries.sort(key=itemgetter(0, 3))
-        history.moments = [entry.known for entry in history.entries]
-        history.changes = sorted({moment for entry in history.entries for moment in (entry.known, entry.until)})
         history.visits.sort()
         history.orders.sort(key=lambda order: (order[0], order[1]["resourceType"], order[1]["id"]))
+        history.sort()
         return history
 
-    def _read(self, source: Source, resource: Resource, facts_of: Any, history: History) -> None:
+    def _reading(self, history: History, labs: frozenset[str]) -> Reading:
+        return self._reader.reading(labs, history.patient, self._plan.until, lambda: history.medications)
+
+    def _read_results(self, history: History, labs: frozenset[str]) -> None:
+        """Reads the results of these concepts, unless they are read: of most patients few rules ask for any."""
+        lacking = labs - history.labs
+        if not lacking:
+            return
+        reading = self._reading(history, lacking)
+        for resource in history.observations:
+            self._read(Source.LABS, resource, reading, history)
+        history.labs |= lacking
+        history.sort()
+
+    def _read(self, source: Source, resource: Resource, reading: Reading, history: History) -> None:
         """Adds what a resource says, in each state in which the chart held it."""
         facts = None
         if source in _SILENT_FOR_EVER:
-            facts = facts_of(source, resource)
+            facts = reading.facts(source, resource)
             if not facts:
                 return
         reference = f"{resource['resourceType']}/{resource['id']}"
         dated = False
         for known, until, state in versions(source, resource, self._plan.zone):
             dated = True
-            found = facts if facts is not None and state is resource else facts_of(source, state)
+            found = facts if facts is not None and state is resource else reading.facts(source, state)
             for fact in found:
                 history.unreadable += isinstance(fact, Unreadable)
                 history.entries.append(Entry(known, until, source, reference, fact))
@@ -176,10 +203,11 @@ class Replayer:
 
     # --- asking --------------------------------------------------------------------------------------------------
 
-    def _calls(self, patient: str, pseudonym: str, history: History) -> Iterator[Row]:
+    def _calls(self, pseudonym: str, history: History) -> Iterator[Row]:
         plan = self._plan
         if Hook.PATIENT_VIEW in plan.hooks and self._views:
             visits = [at for at in history.visits if plan.since <= at.date() <= plan.until]
+            self._read_results(history, self._looked_at(self._views).labs)
             states: dict[int, PatientRecord] = {}
             for at in visits or _months(plan.since, plan.until):
                 # While nothing changes, the chart is one record, and what was worked out about it need not be again.
@@ -190,18 +218,16 @@ class Replayer:
         if Hook.ORDER_SIGN in plan.hooks:
             for at, orders in _signings(history.orders):
                 if plan.since <= at.date() <= plan.until:
-                    yield from self._signing(patient, pseudonym, history, at, orders)
+                    yield from self._signing(pseudonym, history, at, orders)
 
     def _view(self, pseudonym: str, record: PatientRecord, at: datetime) -> Row:
         evaluation = evaluate(self._views, Hook.PATIENT_VIEW, record, at.date())
         return self._row(pseudonym, Hook.PATIENT_VIEW, at, self._views, record, evaluation, None)
 
-    def _signing(
-        self, patient: str, pseudonym: str, history: History, at: datetime, orders: Sequence[Resource]
-    ) -> Iterator[Row]:
+    def _signing(self, pseudonym: str, history: History, at: datetime, orders: Sequence[Resource]) -> Iterator[Row]:
         """Each order of one moment as the draft that is asked about; the others are drafts beside it."""
         entries = [{"resource": each} for each in (*map(as_draft, orders), *history.medications.values())]
-        drafts = self._reader.drafts({"entry": entries}, patient, None, at.date())
+        drafts = self._reader.drafts({"entry": entries}, history.patient, None, at.date())
         by_reference = {order.reference: order for order in drafts.orders}
         signed = frozenset(f"{each['resourceType']}/{each['id']}" for each in orders)
         for resource in orders:
@@ -221,6 +247,7 @@ class Replayer:
     ) -> PatientRecord:
         """The chart as it stood, without the orders that are being signed: what these rules ask for, newest first."""
         wanted = self._looked_at(rules)
+        self._read_results(history, wanted.labs)
         facts: dict[type, list[Any]] = {}
         unreadable: dict[Source, list[Unreadable]] = {}
         for _, until, source, reference, fact in reversed(history.entries[: bisect_right(history.moments, at)]):

@@ -165,8 +165,8 @@ def _loaded(rows: Path, work: Path, library: Library, memory_mb: int, threads: i
     )
     duck.execute("CREATE VIEW calls AS SELECT * FROM rows WHERE kind = 'call'")
     duck.execute(
-        "CREATE VIEW patients AS SELECT patient, id, resources, views, orders, undated, unreadable, codes, asked, excluded "
-        "FROM rows WHERE kind = 'patient'"
+        "CREATE VIEW patients AS SELECT patient, id, resources, views, orders, undated, unreadable, codes, asked, "
+        "excluded FROM rows WHERE kind = 'patient'"
     )
     duck.execute(
         "CREATE TABLE cards AS SELECT patient, day, hook, ordered, a.topic, a.variant, a.level "
