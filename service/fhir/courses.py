@@ -120,7 +120,7 @@ def course(resource: dict[str, Any], products: Products, setting: Setting) -> Co
     if status is None or status is CourseStatus.DRAFT:
         return None
     if not medicine.ingredients:
-        inpatient = status is CourseStatus.ACTIVE and _inpatient(resource)
+        inpatient = status is CourseStatus.ACTIVE and is_inpatient(resource)
         return _inpatient_order(resource, setting) if inpatient else None
     return Course(reference_of(resource, 0), medicine, **_common(resource, medicine, status, setting))
 
@@ -148,7 +148,7 @@ def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, 
         ),
         "why_not": why_not(resource),
         "do_not_perform": resource.get("doNotPerform") is True,
-        "inpatient": _inpatient(resource),
+        "inpatient": is_inpatient(resource),
         "research": bool(notes) and bool(_RESEARCH.search(notes)),
         "nutrition": cobalamin(medicine) is not None and _in_nutrition(resource),
     }
@@ -353,7 +353,8 @@ def _beside_methotrexate(resource: dict[str, Any], reasons: Any) -> bool:
     return any(goes_with_methotrexate(text[:LONGEST_READ]) for text in (*said, _notes(resource)))
 
 
-def _inpatient(resource: dict[str, Any]) -> bool:
+def is_inpatient(resource: dict[str, Any]) -> bool:
+    """Whether an order was written for a patient on a ward."""
     for category in _list(resource.get("category")):
         if isinstance(category, dict):
             for coding in _list(category.get("coding")):

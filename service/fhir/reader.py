@@ -40,6 +40,7 @@ from service.fhir.setting import Setting
 
 ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
 SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
+SIGNED = ORDERS | SERVICES
 # The types that a key may hold, of any FHIR version; others are not what was asked for.
 TYPES: dict[Source, frozenset[str]] = {
     Source.PATIENT: frozenset({"Patient"}),
@@ -109,7 +110,7 @@ class Reader:
         chosen = {each for each in _list(selections) if isinstance(each, str)}
         orders, originals, r4 = [], {}, True
         for position, resource in enumerate(resources):
-            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in ORDERS | SERVICES:
+            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in SIGNED:
                 continue
             if not is_of(patient_id, resource):
                 continue

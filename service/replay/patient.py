@@ -18,14 +18,16 @@ from cards.offers import Offers
 from cards.record import NOT_SUPPLIED, Order, PatientRecord, Source, SourceState, Supplied, Unreadable
 from cards.rule import Evaluation, Hook, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
-from service.fhir.reader import ORDERS, SERVICES, TYPES, Drafts, Reader, Reading, assembled
-from service.replay.history import ALWAYS, NEVER, Resource, as_draft, ordered, versions, visited
+from service.fhir.courses import is_inpatient
+from service.fhir.reader import SIGNED, TYPES, Drafts, Reader, Reading, assembled
+from service.replay.history import Resource, as_draft, ordered, versions, visited
 from service.replay.plan import Plan
 from service.replay.sample import EXCLUDED, HIT, SILENT, Row, Sample
 
 _SOURCE_OF = {kind: source for source, kinds in TYPES.items() for kind in kinds}
 KINDS = frozenset({*_SOURCE_OF, "Encounter"})
-# What these say of the patient does not hang on what changed later: one that says nothing now never did.
+# What these say of the patient does not hang on what changed later: one that says nothing now never did. So it is with
+# orders, unless they told that the patient was on a ward.
 _SILENT_FOR_EVER = frozenset({
     Source.PROBLEMS, Source.DOSES, Source.STATEMENTS, Source.DISPENSES, Source.LABS, Source.PROCEDURES, Source.FAMILY,
     Source.CLAIMS,
@@ -155,7 +157,7 @@ class Replayer:
             if source is Source.LABS:
                 history.observations.append(resource)
                 continue
-            if (kind in ORDERS or kind in SERVICES) and (at := ordered(resource, zone)):
+            if kind in SIGNED and (at := ordered(resource, zone)):
                 history.orders.append((at, resource))
             self._read(source, resource, reading, history)
         history.codes = [
@@ -184,7 +186,7 @@ class Replayer:
     def _read(self, source: Source, resource: Resource, reading: Reading, history: History) -> None:
         """Adds what a resource says, in each state in which the chart held it."""
         facts = None
-        if source in _SILENT_FOR_EVER:
+        if source in _SILENT_FOR_EVER or (source is Source.MEDICATIONS and not is_inpatient(resource)):
             facts = reading.facts(source, resource)
             if not facts:
                 return
@@ -196,9 +198,6 @@ class Replayer:
             for fact in found:
                 history.unreadable += isinstance(fact, Unreadable)
                 history.entries.append(Entry(known, until, source, reference, fact))
-            if not found and known is not ALWAYS and until is not NEVER and source is Source.MEDICATIONS:
-                # A drug that no rule knows stays unknown.
-                break
         history.undated += not dated
 
     # --- asking --------------------------------------------------------------------------------------------------
