@@ -173,10 +173,11 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
     quantity = part.get("valueQuantity")
     if isinstance(quantity, dict):
         value = _size(quantity.get("value"))
-        units = [quantity.get("code"), quantity.get("unit")]
+        unit, other = quantity.get("code"), quantity.get("unit")
         if quantity.get("system") not in (None, "http://unitsofmeasure.org"):
-            units.reverse()
-        unit = next((each for each in units if isinstance(each, str) and each), "")
+            unit, other = other, unit
+        if not (isinstance(unit, str) and unit):
+            unit = other if isinstance(other, str) else ""
         return value, unit, _COMPARATORS.get(str(quantity.get("comparator")))
     for name in ("valueString", "valueInteger", "valueDecimal"):
         words = part.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from cards.fact import fact
 from cards.record import (
     NOT_SUPPLIED,
     Allergy,
+    Amount,
     Course,
     Dispensed,
     Dose,
@@ -285,6 +287,10 @@ def _age(when: When | None) -> int:
     return -when.latest.toordinal() if when else 0
 
 
+def _extent(amount: Amount | None) -> tuple[Decimal | str, ...]:
+    return (amount.low, amount.high, amount.unit) if amount else ()
+
+
 def _names(concepts: Iterable[Concept]) -> tuple[tuple[str, str], ...]:
     return tuple((each.name, each.meaning or "") for each in concepts)
 
@@ -293,7 +299,7 @@ def _names(concepts: Iterable[Concept]) -> tuple[tuple[str, str], ...]:
 _PLACES: dict[type, Callable[[Fact], tuple[Any, ...]]] = {
     Problem: lambda each: (_age(each.dated), _names(each.concepts), str(each.status), each.certain),
     Course: lambda each: (_age(each.authored), each.reference),
-    Dose: lambda each: (_age(each.when), each.medicine.ingredients, each.source, str(each.amount)),
+    Dose: lambda each: (_age(each.when), each.medicine.ingredients, each.source, _extent(each.amount)),
     NotGiven: lambda each: (_age(each.when), each.medicine.ingredients, str(each.why_not)),
     Dispensed: lambda each: (_age(each.when), each.medicine.ingredients, each.days or 0),
     LabResult: lambda each: (
