@@ -314,10 +314,25 @@ def oral_bridging(record: PatientRecord, limits: Limits, today: date) -> bool:
         amounts = [amount for each in course.instructions if (amount := daily(each, course.medicine, form))]
         if not any(amount.low >= limits["oral_cover_mcg_day"] for amount in amounts):
             continue
-        handed = [each for each in record.dispensed if _same_oral(each, course)]
-        if not handed or any(_lasts_until(each, course) >= today for each in handed):
+        recent = course.authored and course.authored.latest >= months_before(today, limits.whole("oral_order_months"))
+        if recent and not any(_same_oral(each, course) for each in record.dispensed):
             return True
-    return False
+    return any(_bridges(supply, record, limits, today) for supply in record.dispensed)
+
+
+def _bridges(supply: Dispensed, record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether a supply by mouth of enough B12 a day lasts until today and was not stopped."""
+    form = cobalamin(supply.medicine)
+    orders = [each for each in record.courses if form and _same_oral(supply, each) and not is_parenteral(each)]
+    running = next((each for each in orders if runs_on(each, today)), None)
+    taken = running or Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
+    if form is None or is_parenteral(taken):
+        return False
+    if running is None and any(each.status is CourseStatus.STOPPED for each in orders):
+        return False
+    amount, strength = daily_cobalamin(taken), supply.medicine.strengths.get(form)
+    a_day = amount.low if amount else strength.mcg if strength else Decimal(0)
+    return a_day >= limits["oral_cover_mcg_day"] and _lasts_until(supply, taken) >= today
 
 
 def _same_oral(supply: Dispensed, course: Course) -> bool:

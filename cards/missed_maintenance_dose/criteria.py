@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from cards.calendar import in_words, months_before, span_in_words, upper_days
 from cards.cover import oral_bridging
-from cards.dosing import ENDING, begins, cobalamin, mass
+from cards.dosing import ENDING, Phase, begins, cobalamin, mass
 from cards.due_date import (
     LATE,
     DueState,
@@ -20,14 +20,17 @@ from cards.due_date import (
     current_plan,
     default_interval,
     injections,
+    intervals,
     loading_runs,
     past_plan,
+    possible_injection,
     shortened_recently,
     standing,
     unread_plan,
+    untimed_plan,
 )
 from cards.neurology import NeurologicalFinding, history, signs
-from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Source, Supplied, WhyNot
+from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Period, Source, Supplied, WhyNot
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
 
@@ -49,8 +52,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if plan is None and (unread := unread_plan(record, today)):
         plan = Plan(default_interval(limits, past is not None), unread)
     cause = irreversible_cause(record, limits)
-    if plan is None and cause:
-        plan = past_plan(record, default_interval(limits, past is not None))
+    if plan is None:
+        plan = _untimed_or_past(record, default_interval(limits, past is not None), today, lasting=cause is not None)
     if plan is None:
         return None
     if loading_runs(record, today, limits):
@@ -71,6 +74,15 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 
     variant = _variant(where, critical=critical, refused=refusal is not None, new_signs=new is not None)
     return Alert(variant, _facts(plan, where, past, new, refusal, record, limits, today), plan.course)
+
+
+def _untimed_or_past(record: PatientRecord, usual: Period, today: date, *, lasting: bool) -> Plan | None:
+    """The usual interval for an order that does not say how often; in a `lasting` cause also what was given before."""
+    before = past_plan(record, usual)
+    untimed = untimed_plan(record, today)
+    if untimed and injections(record) and (lasting or before):
+        return Plan(usual, untimed)
+    return before if lasting else None
 
 
 def _not_our_patient(record: PatientRecord, limits: Limits, today: date) -> str | None:
@@ -143,7 +155,7 @@ def _never_started(plan: Plan, record: PatientRecord, limits: Limits, today: dat
     facts = {
         "drug": cobalamin(course.medicine),
         "ordered": first,
-        "interval": in_words(plan.interval),
+        "interval": in_words(plan.interval) if intervals(course, Phase.MAINTENANCE) else None,
         "refused": None,
         "over_a_year": False,
         "lengthy_interval": False,
@@ -210,7 +222,7 @@ def _facts(
         for dose in record.doses_without_amount
         if cobalamin(dose.medicine) and dose.when.latest > where.last
     ]
-    ordered = course is not None and course.status not in ENDING
+    ordered = course is not None and course.status not in ENDING and bool(intervals(course, Phase.MAINTENANCE))
     shorter = default_interval(limits, neurological=True)
     return {
         "drug": drug or (cobalamin(given[-1].medicine) if given else None) or "cobalamin",
@@ -227,6 +239,7 @@ def _facts(
         "refused": refusal.when.latest if refusal else None,
         "not_given": max(missed, key=lambda each: each.when.latest, default=None),
         "without_amount": max(without_amount, default=None),
+        "possible": possible_injection(record, where.last),
         "over_a_year": where.state is DueState.LOST,
         "on_hold": course is not None and course.status is CourseStatus.ON_HOLD,
         "shorter": in_words(shorter),

@@ -70,6 +70,7 @@ _NUTRITION = re.compile(r"parenteral (?:nutrition|feed\w*)|\bt?pn (?:bag|additiv
 _IN_PROGRESS_ENDS_AFTER = timedelta(hours=24)
 # Statuses of claims that were paid; denied, cancelled and erroneous ones say nothing about an injection.
 _PAID = frozenset({"complete", "partial"})
+_NOT_PAID = re.compile(r"\b(?:denied|denial|reject|void|revers)", re.I)
 # HCPCS J3420 is an injection of cyanocobalamin; its units do not tell the dose.
 _CLAIMED = Medicine(("cyanocobalamin",), form_route=Route.INJECTION)
 
@@ -267,6 +268,9 @@ def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> 
 def claim(resource: dict[str, Any], setting: Setting) -> list[Dose | Unreadable]:
     """B12 injections of a paid claim."""
     if resource.get("status") != "active" or resource.get("outcome", "complete") not in _PAID:
+        return []
+    said = resource.get("disposition")
+    if resource.get("use", "claim") != "claim" or (isinstance(said, str) and _NOT_PAID.search(said)):
         return []
     found: list[Dose | Unreadable] = []
     for item in _list(resource.get("item")):
