@@ -106,6 +106,9 @@ def any_b12_since(
             continue
         if course.status is CourseStatus.CANCELLED:
             continue
+        if course.status is CourseStatus.ON_HOLD and course.why_not is None and not given:
+            # Held for no stated reason and never carried out.
+            continue
         nasal = nasal_counts and route_by_mouth_or_nose(course) is Route.NASAL
         amount = daily_cobalamin(course)
         if is_parenteral(course) or nasal or (amount is not None and amount.low >= by_mouth_mcg):

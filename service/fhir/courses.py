@@ -45,6 +45,8 @@ _STATUSES = {
     "ended": CourseStatus.COMPLETED,
     "completed": CourseStatus.COMPLETED,
 }
+# Nobody has authorised these: a proposal, and one of several options.
+_ONLY_PROPOSED = frozenset({"proposal", "option"})
 _NO = "(?<!no )(?<!not )(?<!known )(?<!nil )"
 _REASONS = [
     (WhyNot.ANAPHYLAXIS, re.compile(rf"{_NO}anaphyla", re.I)),
@@ -118,7 +120,7 @@ def course(resource: dict[str, Any], products: Products, setting: Setting) -> Co
     """An order in the chart."""
     medicine = products.of(resource)
     status = status_of(resource.get("status"))
-    if status is None or status is CourseStatus.DRAFT:
+    if status is None or status is CourseStatus.DRAFT or resource.get("intent") in _ONLY_PROPOSED:
         return None
     if not medicine.ingredients:
         inpatient = status is CourseStatus.ACTIVE and _inpatient(resource)

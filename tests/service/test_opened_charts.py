@@ -234,3 +234,135 @@ async def test_an_injection_asked_for_or_denied_in_a_claim_was_not_given(members
 
     assert await card(OVERDUE, *chart, claim, profile="us") is None
     assert await card(OVERDUE, *chart, {**claim, **members}, profile="us") is not None
+
+
+@pytest.mark.parametrize("profile", ["uk", "us"])
+async def test_a_dose_given_elsewhere_that_is_recorded_by_the_button_is_counted(profile: str) -> None:
+    drug = AMPOULES if profile == "uk" else "Cyanocobalamin 1000 MCG/ML injection"
+    chart = [PERNICIOUS, ordered("1 mL IM every 12 weeks", drug=drug), given("2026-05-01", drug)]
+
+    spoken = await card(OVERDUE, *chart, profile=profile)
+    assert spoken is not None
+    [button] = [each for each in spoken["suggestions"] if each["label"] == "Record a dose given elsewhere"]
+    [action] = button["actions"]
+    recorded = {**action["resource"], "effectiveDateTime": "2026-11-10"}
+    assert await card(OVERDUE, *chart, recorded, profile=profile) is None
+
+
+# --- what was asked for is not asked for again -------------------------------------------------------------------
+
+PROPHYLAXIS, UNTREATED = "b12-prophylaxis", "untreated-deficiency"
+
+
+def requested(text: str, day: str = "2026-11-20", **more: Any) -> Json:
+    return {"resourceType": "ServiceRequest", "status": "active", "code": {"text": text}, "authoredOn": day, **more}
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        [problem("Crohn's disease of ileum", "2015-01-01")],
+        [done("Sleeve gastrectomy", "2025-02-01")],
+        [done("Ileocaecal resection", "2020-02-01")],
+        [problem("History of bariatric surgery", "2024-02-01")],
+    ],
+    ids=["Crohn's disease", "sleeve", "length unknown", "kind unknown"],
+)
+async def test_a_test_that_decides_about_prophylaxis_is_asked_for_once(chart: list[Json]) -> None:
+    assert await card(PROPHYLAXIS, *chart) is not None
+    assert await card(PROPHYLAXIS, *chart, requested("Serum vitamin B12")) is None
+    assert await card(PROPHYLAXIS, *chart, requested("Serum vitamin B12", "2026-02-01")) is not None
+
+
+async def test_a_borderline_result_after_a_resection_is_settled_by_the_requested_mma() -> None:
+    chart = [done("Ileocaecal resection", "2020-02-01"), result("Serum vitamin B12", 250, "ng/L", "2026-11-01")]
+
+    assert await card(PROPHYLAXIS, *chart) is not None
+    assert await card(PROPHYLAXIS, *chart, requested("Methylmalonic acid")) is None
+
+
+async def test_a_test_is_no_prophylaxis() -> None:
+    assert await card(PROPHYLAXIS, done("Total gastrectomy", "2020-02-01"), requested("Serum vitamin B12")) is not None
+
+
+async def test_new_nerve_signs_do_not_wait_for_the_test_that_decides_about_prophylaxis() -> None:
+    chart = [done("Ileocaecal resection", "2020-02-01"), problem("Peripheral neuropathy", "2026-10-01")]
+
+    assert await card(PROPHYLAXIS, *chart, requested("Serum vitamin B12")) is not None
+
+
+async def test_an_order_on_hold_of_which_nothing_was_given_is_no_prophylaxis() -> None:
+    gastrectomy = done("Total gastrectomy", "2020-02-01")
+    held = ordered("1 mg IM every 3 months", "2026-01-10", status="on-hold")
+
+    assert await card(PROPHYLAXIS, gastrectomy, held) is not None
+    assert await card(PROPHYLAXIS, gastrectomy, {**held, "statusReason": {"text": "Supply shortage"}}) is None
+    assert await card(PROPHYLAXIS, gastrectomy, held, given("2026-10-10")) is None
+
+
+LOW = result("Serum vitamin B12", 96, "ng/L", "2026-11-01")
+
+
+@pytest.mark.parametrize(
+    ("chart", "answer_to_it", "another"),
+    [
+        ([result("Serum vitamin B12", 96, "ng/L", "2024-10-01")], "Serum vitamin B12", "Full blood count"),
+        ([LOW, problem("Pregnant", "2026-09-01")], "Active vitamin B12", "Serum vitamin B12"),
+        ([LOW, problem("HIV infection", "2020-09-01")], "Methylmalonic acid", "Serum vitamin B12"),
+    ],
+    ids=["old result", "pregnancy", "artefact"],
+)
+async def test_a_doubtful_low_result_asks_for_its_confirmation_once(
+    chart: list[Json], answer_to_it: str, another: str
+) -> None:
+    assert await card(UNTREATED, *chart) is not None
+    assert await card(UNTREATED, *chart, requested(another)) is not None
+    assert await card(UNTREATED, *chart, requested(answer_to_it)) is None
+    assert await card(UNTREATED, *chart, requested(answer_to_it, "2024-09-01")) is not None
+
+
+async def test_an_old_low_result_with_nerve_signs_does_not_wait_for_the_repeat() -> None:
+    chart = [result("Serum vitamin B12", 96, "ng/L", "2024-10-01"), problem("Peripheral neuropathy", "2026-10-01")]
+
+    assert await card(UNTREATED, *chart, requested("Serum vitamin B12")) is not None
+
+
+async def test_a_repeat_test_is_no_treatment_of_a_deficiency() -> None:
+    assert await card(UNTREATED, LOW, requested("Serum vitamin B12")) is not None
+
+
+async def test_an_untreated_deficiency_names_an_injection_told_in_words_alone() -> None:
+    spoken = await card(UNTREATED, LOW, done("B12 injection", "2026-11-10"))
+
+    assert spoken is not None
+    assert (
+        "An entry of 10 Nov 2026 may be a B12 injection; it is told in words only and was not counted."
+        in (spoken["detail"])
+    )
+
+
+async def test_a_raised_mma_says_that_weak_kidneys_raise_it_too() -> None:
+    chart = [result("Serum vitamin B12", 240, "ng/L", "2026-10-01"), result("MMA", 0.6, "umol/L", "2026-10-20")]
+
+    sound = await card(UNTREATED, *chart)
+    weak = await card(UNTREATED, *chart, result("eGFR", 25, "mL/min/1.73m2", "2026-10-20"))
+    assert sound is not None
+    assert weak is not None
+    assert "eGFR" not in sound["detail"]
+    assert "With eGFR 25 MMA may be raised without deficiency." in weak["detail"]
+
+
+async def test_a_bound_that_does_not_tell_the_band_is_reported() -> None:
+    said = result("Serum vitamin B12", 200, "ng/L", "2026-11-01")
+    said["valueQuantity"]["comparator"] = "<"
+
+    got = await answer(said)
+    [evaluation] = [value for name, value in got["extension"].items() if name.endswith("evaluation")]
+    told = {each["topic"]: each["reason"] for each in evaluation["notEvaluated"]}
+    assert told[UNTREATED] == "open-bound"
+
+
+@pytest.mark.parametrize("intent", ["proposal", "option"])
+async def test_an_order_that_is_only_proposed_is_none(intent: str) -> None:
+    assert await card(UNTREATED, LOW, ordered("1 mg IM every 3 months", "2026-11-10", intent=intent)) is not None
+    assert await card(UNTREATED, LOW, ordered("1 mg IM every 3 months", "2026-11-10", intent="plan")) is None
