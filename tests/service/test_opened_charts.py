@@ -366,3 +366,71 @@ async def test_a_bound_that_does_not_tell_the_band_is_reported() -> None:
 async def test_an_order_that_is_only_proposed_is_none(intent: str) -> None:
     assert await card(UNTREATED, LOW, ordered("1 mg IM every 3 months", "2026-11-10", intent=intent)) is not None
     assert await card(UNTREATED, LOW, ordered("1 mg IM every 3 months", "2026-11-10", intent="plan")) is None
+
+
+# --- findings in words -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        "Myelopathy",
+        "Myeloneuropathy",
+        "Neuropathy",
+        "Neuropathy of lower limbs",
+        "Axonal neuropathy",
+        "Small fibre neuropathy",
+        "Numb feet",
+        "Burning feet",
+        "Sensory loss in both feet",
+        "Loss of vibration sense",
+        "Impaired proprioception",
+        "Abnormal gait",
+    ],
+)
+async def test_nerve_signs_in_words_make_an_untreated_deficiency_critical(finding: str) -> None:
+    spoken = await card(UNTREATED, LOW, problem(finding, "2026-10-20"))
+
+    assert spoken is not None
+    assert spoken["indicator"] == "critical"
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        "Cervical spondylotic myelopathy",
+        "Compressive myelopathy",
+        "Myelopathy excluded",
+        "Ulnar neuropathy",
+        "Autonomic neuropathy",
+        "Neuropathy screening",
+        "No neuropathy",
+        "Numbness after nerve block",
+        "Foot check: no sensory loss",
+    ],
+)
+async def test_what_is_no_nerve_damage_by_b12_does_not(finding: str) -> None:
+    spoken = await card(UNTREATED, LOW, problem(finding, "2026-10-20"))
+
+    assert spoken is not None
+    assert spoken["indicator"] == "warning"
+
+
+@pytest.mark.parametrize(
+    "exposure", ["Toxic effect of nitrous oxide", "Nitrous oxide-related illness", "N2O toxicity", "Nitrous oxide use"]
+)
+async def test_nitrous_oxide_in_words_is_an_exposure(exposure: str) -> None:
+    chart = [problem(exposure, "2026-10-01"), problem("Myelopathy", "2026-11-01")]
+
+    spoken = await card("nitrous-oxide", *chart)
+    assert spoken is not None
+    assert "Nitrous oxide and myelopathy" in spoken["summary"]
+
+
+async def test_a_count_of_tablets_in_words_goes_beyond_three() -> None:
+    metformin = ordered("Take FOUR tablets once a day", "2024-02-01", "Metformin 500mg modified-release tablets")
+    omeprazole = ordered("one daily", "2026-02-01", "Omeprazole 20mg capsules")
+
+    spoken = await card("b12-depleting-drug", metformin, omeprazole)
+    assert spoken is not None
+    assert "1500 mg a day or more" in spoken["summary"]
