@@ -21,6 +21,7 @@ from cards.due_date import (
     default_interval,
     injections,
     intervals,
+    loading_completed,
     loading_runs,
     past_plan,
     possible_injection,
@@ -53,7 +54,9 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         plan = Plan(default_interval(limits, past is not None), unread)
     cause = irreversible_cause(record, limits)
     if plan is None:
-        plan = _untimed_or_past(record, default_interval(limits, past is not None), today, lasting=cause is not None)
+        plan = _untimed_or_past(
+            record, default_interval(limits, past is not None), limits, today, lasting=cause is not None
+        )
     if plan is None:
         return None
     if loading_runs(record, today, limits):
@@ -76,9 +79,14 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     return Alert(variant, _facts(plan, where, past, new, refusal, record, limits, today), plan.course)
 
 
-def _untimed_or_past(record: PatientRecord, usual: Period, today: date, *, lasting: bool) -> Plan | None:
+def _untimed_or_past(
+    record: PatientRecord, usual: Period, limits: Limits, today: date, *, lasting: bool
+) -> Plan | None:
     """The usual interval for an order that does not say how often; in a `lasting` cause also what was given before."""
     before = past_plan(record, usual)
+    if before is None and lasting and loading_completed(record, limits):
+        # The first maintenance injection falls due one interval after the last of loading (rules 8.2).
+        before = Plan(usual, None)
     untimed = untimed_plan(record, today)
     if untimed and injections(record) and (lasting or before):
         return Plan(usual, untimed)

@@ -249,6 +249,50 @@ async def test_a_dose_given_elsewhere_that_is_recorded_by_the_button_is_counted(
     assert await card(OVERDUE, *chart, recorded, profile=profile) is None
 
 
+# --- loading without maintenance ---------------------------------------------------------------------------------
+
+STOPPED = "lifelong-b12-stopped"
+THREE_A_WEEK = "1 mg IM three times a week for 2 weeks"
+
+
+def loaded(*days: str) -> list[Json]:
+    return [given(f"2026-{day}") for day in days]
+
+
+LOADED = loaded("05-04", "05-06", "05-08", "05-11", "05-13", "05-15")
+
+
+@pytest.mark.parametrize("status", ["completed", "active", "stopped"])
+async def test_after_loading_for_a_lasting_cause_the_first_maintenance_injection_is_not_forgotten(status: str) -> None:
+    loading = ordered(THREE_A_WEEK, "2026-05-04", status=status)
+
+    spoken = await card(STOPPED, PERNICIOUS, loading, *LOADED)
+    assert spoken is not None
+    assert spoken["summary"] == (
+        "Hydroxocobalamin loading is completed, nothing follows it: pernicious anaemia needs B12 for life. Maintain it."
+    )
+    assert "Order again: Hydroxocobalamin 1 mg IM every 3 months" in [each["label"] for each in spoken["suggestions"]]
+    maintained = ordered("1 mg IM every 3 months", "2026-05-15")
+    assert await card(STOPPED, PERNICIOUS, loading, maintained, *LOADED) is None
+    assert await card(STOPPED, problem("Vitamin B12 deficiency", "2026-05-01"), loading, *LOADED) is None
+    late = [*loaded("08-24", "08-26", "08-28", "08-31", "09-02", "09-04")]
+    assert await card(STOPPED, PERNICIOUS, ordered(THREE_A_WEEK, "2026-08-24", status=status), *late) is None
+
+
+async def test_after_loading_without_any_order_the_first_maintenance_injection_is_overdue() -> None:
+    spoken = await card(OVERDUE, PERNICIOUS, *LOADED)
+
+    assert spoken is not None
+    assert "expected every 3 months" in spoken["detail"]
+
+
+async def test_loading_of_which_no_dose_is_recorded_is_reported() -> None:
+    got = await answer(PERNICIOUS, ordered(THREE_A_WEEK, "2026-05-04", status="completed"))
+    [evaluation] = [value for name, value in got["extension"].items() if name.endswith("evaluation")]
+
+    assert {each["topic"]: each["reason"] for each in evaluation["notEvaluated"]}[STOPPED] == "no-dose-recorded"
+
+
 # --- what was asked for is not asked for again -------------------------------------------------------------------
 
 PROPHYLAXIS, UNTREATED = "b12-prophylaxis", "untreated-deficiency"
