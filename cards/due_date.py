@@ -303,7 +303,11 @@ def _ampoules(supply: Dispensed, interval: Period) -> int:
 
 @once_per_record
 def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
-    """Whether a loading course is still running: within its bounds, or open-ended and in use."""
+    """Whether a loading course is still running: within its bounds, or open-ended and in use.
+
+    An open-ended order stays active in many charts long after its last injection: where injections are recorded, the
+    last one tells; where neither they nor maintenance are, the order is believed.
+    """
     given = injections(record)
     recent = bool(given) and (today - given[-1].when.latest).days <= limits.whole("loading_in_use_days")
     for course in record.courses:
@@ -313,7 +317,7 @@ def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
         bounded = any(each.ends or each.lasts or each.count for each in loading)
         if bounded and _still_loading(course, today):
             return True
-        if not bounded and (recent or not maintenance_orders(record)):
+        if not bounded and (recent or not (given or maintenance_orders(record))):
             return True
     return False
 

@@ -286,6 +286,25 @@ async def test_after_loading_without_any_order_the_first_maintenance_injection_i
     assert "expected every 3 months" in spoken["detail"]
 
 
+async def test_alternate_days_that_nobody_ended_do_not_hide_that_injections_ceased() -> None:
+    loading = ordered("1 mg IM on alternate days", "2026-05-04")
+    neuropathy = problem("Peripheral neuropathy", "2026-04-20")
+
+    spoken = await card(OVERDUE, PERNICIOUS, neuropathy, loading, *LOADED)
+    assert spoken is not None
+    assert spoken["indicator"] == "critical"
+    assert await card(OVERDUE, PERNICIOUS, neuropathy, loading, *LOADED, given("2026-11-01")) is None
+    assert await card(OVERDUE, PERNICIOUS, neuropathy, loading) is None
+
+
+async def test_alternate_days_that_nobody_ended_do_not_hide_nitrous_oxide() -> None:
+    chart = [problem("Nitrous oxide misuse", "2026-10-20"), problem("Peripheral neuropathy", "2026-10-20")]
+    loading = ordered("1 mg IM on alternate days", "2026-05-04")
+
+    assert await card("nitrous-oxide", *chart, loading, *LOADED) is not None
+    assert await card("nitrous-oxide", *chart, loading, *LOADED, given("2026-11-01")) is None
+
+
 async def test_loading_of_which_no_dose_is_recorded_is_reported() -> None:
     got = await answer(PERNICIOUS, ordered(THREE_A_WEEK, "2026-05-04", status="completed"))
     [evaluation] = [value for name, value in got["extension"].items() if name.endswith("evaluation")]
