@@ -113,7 +113,8 @@ def _in_hand(
     """Why a late dose needs no card: booked, bridged, held for a stated reason, or the patient is an inpatient."""
     soon = today + _PLANNED_AHEAD
     for planned in record.planned:
-        names_it = planned.names_b12 or planned.names_injection
+        # A blood test that names B12 is no injection.
+        names_it = (planned.names_b12 and not planned.is_test) or planned.names_injection
         if names_it and planned.days and today <= planned.days.latest and planned.days.earliest <= soon:
             return "an appointment or order for it is booked"
     if any(

@@ -100,6 +100,7 @@ def result(text: str, value: float, unit: str, day: str, **more: Any) -> Json:
 
 
 PERNICIOUS = problem("Pernicious anaemia", "2020-01-01")
+LOW = result("Serum vitamin B12", 96, "ng/L", "2026-11-01")
 CORD = problem("Subacute combined degeneration of spinal cord", "2022-01-01", "resolved")
 
 
@@ -128,7 +129,7 @@ async def card(topic: str, *chart: Json, **more: Any) -> Json | None:
     return next((each for each in cards if each["source"]["topic"]["code"] == topic), None)
 
 
-OVERDUE = "missed-maintenance-dose"
+OVERDUE, PROPHYLAXIS, UNTREATED = "missed-maintenance-dose", "b12-prophylaxis", "untreated-deficiency"
 
 
 @pytest.mark.parametrize("directions", ["Use as directed", "Inject 1 mg as directed by haematology", "1 mg IM", None])
@@ -249,6 +250,28 @@ async def test_a_dose_given_elsewhere_that_is_recorded_by_the_button_is_counted(
     assert await card(OVERDUE, *chart, recorded, profile=profile) is None
 
 
+@pytest.mark.parametrize("words", ["Blood test: B12 and FBC", "Vitamin B12 level"])
+async def test_a_booked_blood_test_is_no_injection(words: str) -> None:
+    chart = [PERNICIOUS, ordered("1 mg IM every 12 weeks"), given("2026-05-01")]
+    booked = {"resourceType": "Appointment", "status": "booked", "start": "2026-11-27T09:00:00Z"}
+    patient = {"participant": [{"actor": {"reference": "Patient/pat-1"}}]}
+
+    assert await card(OVERDUE, *chart, {**booked, **patient, "serviceType": [{"text": words}]}) is not None
+    assert await card(OVERDUE, *chart, {**booked, **patient, "serviceType": [{"text": "B12 injection"}]}) is None
+
+
+async def test_an_order_of_a_drug_that_did_not_come_with_it_leaves_open_what_it_is() -> None:
+    unknown = {**ordered("as directed", "2026-11-05"), "medicationReference": {"reference": "Medication/gone"}}
+    del unknown["medicationCodeableConcept"]
+
+    got = await answer(LOW, unknown)
+    [evaluation] = [value for name, value in got["extension"].items() if name.endswith("evaluation")]
+    assert got["cards"] == []
+    assert {each["topic"]: each["reason"] for each in evaluation["notEvaluated"]}[UNTREATED] == "unreadable"
+    assert await card(UNTREATED, LOW, {**unknown, "status": "entered-in-error"}) is not None
+    assert await card(UNTREATED, LOW, {**unknown, "authoredOn": "2026-01-05"}) is not None
+
+
 # --- loading without maintenance ---------------------------------------------------------------------------------
 
 STOPPED = "lifelong-b12-stopped"
@@ -314,8 +337,6 @@ async def test_loading_of_which_no_dose_is_recorded_is_reported() -> None:
 
 # --- what was asked for is not asked for again -------------------------------------------------------------------
 
-PROPHYLAXIS, UNTREATED = "b12-prophylaxis", "untreated-deficiency"
-
 
 def requested(text: str, day: str = "2026-11-20", **more: Any) -> Json:
     return {"resourceType": "ServiceRequest", "status": "active", "code": {"text": text}, "authoredOn": day, **more}
@@ -361,9 +382,6 @@ async def test_an_order_on_hold_of_which_nothing_was_given_is_no_prophylaxis() -
     assert await card(PROPHYLAXIS, gastrectomy, held) is not None
     assert await card(PROPHYLAXIS, gastrectomy, {**held, "statusReason": {"text": "Supply shortage"}}) is None
     assert await card(PROPHYLAXIS, gastrectomy, held, given("2026-10-10")) is None
-
-
-LOW = result("Serum vitamin B12", 96, "ng/L", "2026-11-01")
 
 
 @pytest.mark.parametrize(
