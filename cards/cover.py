@@ -160,9 +160,20 @@ def treated_since(record: PatientRecord, limits: Limits, day: date, today: date)
         return Cover("B12 was given after the sample")
     if any(supply.when.latest >= day and supply_treats(supply, limits) for supply in record.dispensed):
         return Cover("B12 was dispensed after the sample")
-    if any(counts_as_treatment(course, limits) and _stands(course, day) for course in record.courses):
+    if any(
+        counts_as_treatment(course, limits) and _stands(course, day) and not _has_failed(course, record, limits, day)
+        for course in record.courses
+    ):
         return Cover("B12 is ordered or being taken")
     return None
+
+
+def _has_failed(course: Course, record: PatientRecord, limits: Limits, day: date) -> bool:
+    """Whether a deficiency of `day` arose under a weak dose by mouth, in a cause that does not go away."""
+    if is_parenteral(course) or not irreversible_causes(record, limits):
+        return False
+    amount, start = daily_cobalamin(course), begins(course)
+    return amount is not None and amount.high < limits["oral_cover_mcg_day"] and start is not None and start < day
 
 
 def _treats(dose: Dose, limits: Limits) -> bool:

@@ -33,7 +33,7 @@ from cards.due_date import (
 from cards.neurology import NeurologicalFinding, history, signs
 from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Period, Source, Supplied, WhyNot
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
-from cards.status import anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
+from cards.status import Cause, anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
 
 _PLANNED_AHEAD = timedelta(days=14)
 _USUAL_DOSE_MCG = 1000
@@ -54,9 +54,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         plan = Plan(default_interval(limits, past is not None), unread)
     cause = irreversible_cause(record, limits)
     if plan is None:
-        plan = _untimed_or_past(
-            record, default_interval(limits, past is not None), limits, today, lasting=cause is not None
-        )
+        plan = _untimed_or_past(record, default_interval(limits, past is not None), cause, limits, today)
     if plan is None:
         return None
     if loading_runs(record, today, limits):
@@ -80,17 +78,19 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 
 
 def _untimed_or_past(
-    record: PatientRecord, usual: Period, limits: Limits, today: date, *, lasting: bool
+    record: PatientRecord, usual: Period, cause: Cause | None, limits: Limits, today: date
 ) -> Plan | None:
-    """The usual interval for an order that does not say how often; in a `lasting` cause also what was given before."""
+    """The usual interval for an order that does not say how often; in a lasting cause also what was given before."""
     before = past_plan(record, usual)
-    if before is None and lasting and loading_completed(record, limits):
+    # Whoever is ordering a cobalamin needs no word about a single injection.
+    single = injections(record) if cause and cause.needs_injection and not record.drafts else ()
+    if before is None and cause and (single or loading_completed(record, limits)):
         # The first maintenance injection falls due one interval after the last of loading (rules 8.2).
         before = Plan(usual, None)
     untimed = untimed_plan(record, today)
-    if untimed and injections(record) and (lasting or before):
+    if untimed and injections(record) and (cause or before):
         return Plan(usual, untimed)
-    return before if lasting else None
+    return before if cause else None
 
 
 def _not_our_patient(record: PatientRecord, limits: Limits, today: date) -> str | None:

@@ -309,6 +309,12 @@ async def test_after_loading_without_any_order_the_first_maintenance_injection_i
     assert "expected every 3 months" in spoken["detail"]
 
 
+async def test_one_injection_and_then_none_in_pernicious_anaemia_is_overdue() -> None:
+    assert await card(OVERDUE, PERNICIOUS, given("2026-05-01")) is not None
+    assert await card(OVERDUE, PERNICIOUS, given("2026-10-01")) is None
+    assert await card(OVERDUE, done("Gastric bypass", "2020-01-01"), given("2026-05-01")) is None
+
+
 async def test_alternate_days_that_nobody_ended_do_not_hide_that_injections_ceased() -> None:
     loading = ordered("1 mg IM on alternate days", "2026-05-04")
     neuropathy = problem("Peripheral neuropathy", "2026-04-20")
@@ -515,3 +521,12 @@ async def test_a_count_of_tablets_in_words_goes_beyond_three() -> None:
     spoken = await card("b12-depleting-drug", metformin, omeprazole)
     assert spoken is not None
     assert "1500 mg a day or more" in spoken["summary"]
+
+
+async def test_a_deficiency_that_arose_under_a_weak_tablet_is_untreated_where_the_cause_lasts() -> None:
+    weak = ordered("one tablet daily", "2026-06-01", "Cyanocobalamin 50microgram tablets")
+
+    assert await card(UNTREATED, LOW, PERNICIOUS, weak) is not None
+    assert await card(UNTREATED, LOW, weak) is None
+    assert await card(UNTREATED, LOW, PERNICIOUS, {**weak, "authoredOn": "2026-11-10"}) is None
+    assert await card(UNTREATED, LOW, PERNICIOUS, ordered("one tablet daily", "2026-06-01", TABLETS)) is None
