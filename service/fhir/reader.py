@@ -243,7 +243,9 @@ def _readers(
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
         Source.DISPENSES: lambda resource: courses.dispense(resource, products, setting),
-        Source.LABS: lambda resource: labs.results(resource, labs_wanted, setting),
+        Source.LABS: lambda resource: (
+            labs.results(resource, labs_wanted, setting) or findings.observed(resource, labs_wanted, setting)
+        ),
         Source.PROCEDURES: lambda resource: findings.procedure(resource, setting),
         Source.ALLERGIES: lambda resource: allergies.allergy(resource, setting),
         Source.FAMILY: lambda resource: findings.relative(resource, setting),

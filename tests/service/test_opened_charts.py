@@ -514,6 +514,41 @@ async def test_nitrous_oxide_in_words_is_an_exposure(exposure: str) -> None:
     assert "Nitrous oxide and myelopathy" in spoken["summary"]
 
 
+def observed(**more: Any) -> Json:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "1268384001"}]},
+        "effectiveDateTime": "2026-10-20",
+        **more,
+    }
+
+
+async def test_nitrous_oxide_may_be_recorded_as_an_observation() -> None:
+    myelopathy = problem("Myelopathy", "2026-11-01")
+
+    assert await card("nitrous-oxide", myelopathy, observed()) is not None
+    assert await card("nitrous-oxide", myelopathy, observed(code={"text": "Nitrous oxide use"})) is not None
+    assert await card("nitrous-oxide", myelopathy, observed(valueString="Weekly")) is not None
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"valueBoolean": False},
+        {"valueString": "Never"},
+        {"valueCodeableConcept": {"text": "No"}},
+        {"status": "entered-in-error"},
+        {"effectiveDateTime": "2026-05-20"},
+        {"effectiveDateTime": None},
+        {"code": {"text": "Denies nitrous oxide use"}},
+    ],
+    ids=str,
+)
+async def test_an_observation_that_denies_it_or_is_old_is_no_exposure(members: Json) -> None:
+    assert await card("nitrous-oxide", problem("Myelopathy", "2026-11-01"), observed(**members)) is None
+
+
 async def test_a_count_of_tablets_in_words_goes_beyond_three() -> None:
     metformin = ordered("Take FOUR tablets once a day", "2024-02-01", "Metformin 500mg modified-release tablets")
     omeprazole = ordered("one daily", "2026-02-01", "Omeprazole 20mg capsules")
