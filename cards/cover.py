@@ -106,6 +106,9 @@ def any_b12_since(
             continue
         if course.status is CourseStatus.CANCELLED:
             continue
+        if course.status is CourseStatus.ON_HOLD and course.why_not is None and not given:
+            # Held for no stated reason and never carried out.
+            continue
         nasal = nasal_counts and route_by_mouth_or_nose(course) is Route.NASAL
         amount = daily_cobalamin(course)
         if is_parenteral(course) or nasal or (amount is not None and amount.low >= by_mouth_mcg):
@@ -157,9 +160,20 @@ def treated_since(record: PatientRecord, limits: Limits, day: date, today: date)
         return Cover("B12 was given after the sample")
     if any(supply.when.latest >= day and supply_treats(supply, limits) for supply in record.dispensed):
         return Cover("B12 was dispensed after the sample")
-    if any(counts_as_treatment(course, limits) and _stands(course, day) for course in record.courses):
+    if any(
+        counts_as_treatment(course, limits) and _stands(course, day) and not _has_failed(course, record, limits, day)
+        for course in record.courses
+    ):
         return Cover("B12 is ordered or being taken")
     return None
+
+
+def _has_failed(course: Course, record: PatientRecord, limits: Limits, day: date) -> bool:
+    """Whether a deficiency of `day` arose under a weak dose by mouth, in a cause that does not go away."""
+    if is_parenteral(course) or not irreversible_causes(record, limits):
+        return False
+    amount, start = daily_cobalamin(course), begins(course)
+    return amount is not None and amount.high < limits["oral_cover_mcg_day"] and start is not None and start < day
 
 
 def _treats(dose: Dose, limits: Limits) -> bool:
@@ -314,10 +328,25 @@ def oral_bridging(record: PatientRecord, limits: Limits, today: date) -> bool:
         amounts = [amount for each in course.instructions if (amount := daily(each, course.medicine, form))]
         if not any(amount.low >= limits["oral_cover_mcg_day"] for amount in amounts):
             continue
-        handed = [each for each in record.dispensed if _same_oral(each, course)]
-        if not handed or any(_lasts_until(each, course) >= today for each in handed):
+        recent = course.authored and course.authored.latest >= months_before(today, limits.whole("oral_order_months"))
+        if recent and not any(_same_oral(each, course) for each in record.dispensed):
             return True
-    return False
+    return any(_bridges(supply, record, limits, today) for supply in record.dispensed)
+
+
+def _bridges(supply: Dispensed, record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether a supply by mouth of enough B12 a day lasts until today and was not stopped."""
+    form = cobalamin(supply.medicine)
+    orders = [each for each in record.courses if form and _same_oral(supply, each) and not is_parenteral(each)]
+    running = next((each for each in orders if runs_on(each, today)), None)
+    taken = running or Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
+    if form is None or is_parenteral(taken):
+        return False
+    if running is None and any(each.status is CourseStatus.STOPPED for each in orders):
+        return False
+    amount, strength = daily_cobalamin(taken), supply.medicine.strengths.get(form)
+    a_day = amount.low if amount else strength.mcg if strength else Decimal(0)
+    return a_day >= limits["oral_cover_mcg_day"] and _lasts_until(supply, taken) >= today
 
 
 def _same_oral(supply: Dispensed, course: Course) -> bool:

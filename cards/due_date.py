@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from cards.calendar import after, upper_days
 from cards.dosing import (
+    COBALAMINS,
     Phase,
     begins,
     between_doses,
@@ -104,6 +105,19 @@ def injections(record: PatientRecord) -> tuple[Dose, ...]:
     return tuple(kept)
 
 
+def possible_injection(record: PatientRecord, after_day: date) -> date | None:
+    """The newest day after `after_day` of a procedure that only its words call a B12 injection: it is never counted.
+
+    Rules 8.4 item 9.
+    """
+    days = [
+        each.when.latest
+        for each in record.state(Source.PROCEDURES).unreadable
+        if each.concept is not None and each.concept in COBALAMINS and each.when and each.when.latest > after_day
+    ]
+    return max(days, default=None)
+
+
 def _same_injection(one: Dose, other: Dose) -> bool:
     apart = abs((one.when.latest - other.when.latest).days)
     return apart == 0 or (apart <= 1 and one.source is not other.source)
@@ -154,6 +168,24 @@ def unread_plan(record: PatientRecord, today: date) -> Course | None:
         if unread and cobalamin(course.medicine) and is_parenteral(course) and runs_on(course, today):
             return course
     return None
+
+
+def untimed_plan(record: PatientRecord, today: date) -> Course | None:
+    """An active parenteral cobalamin order that says nothing of how often, such as "use as directed"."""
+    return next(
+        (
+            course
+            for course in record.courses
+            if cobalamin(course.medicine)
+            and is_parenteral(course)
+            and runs_on(course, today)
+            and not any(
+                each.repeat or each.count or each.events or each.as_needed or each.timing_unread
+                for each in course.instructions
+            )
+        ),
+        None,
+    )
 
 
 def written(course: Course) -> tuple[date, date, str]:
@@ -271,7 +303,11 @@ def _ampoules(supply: Dispensed, interval: Period) -> int:
 
 @once_per_record
 def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
-    """Whether a loading course is still running: within its bounds, or open-ended and in use."""
+    """Whether a loading course is still running: within its bounds, or open-ended and in use.
+
+    An open-ended order stays active in many charts long after its last injection: where injections are recorded, the
+    last one tells; where neither they nor maintenance are, the order is believed.
+    """
     given = injections(record)
     recent = bool(given) and (today - given[-1].when.latest).days <= limits.whole("loading_in_use_days")
     for course in record.courses:
@@ -281,7 +317,7 @@ def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
         bounded = any(each.ends or each.lasts or each.count for each in loading)
         if bounded and _still_loading(course, today):
             return True
-        if not bounded and (recent or not maintenance_orders(record)):
+        if not bounded and (recent or not (given or maintenance_orders(record))):
             return True
     return False
 
@@ -302,7 +338,10 @@ def antidote_covers(record: PatientRecord, plan: Plan, today: date) -> bool:
 
 
 def shortened_recently(record: PatientRecord, plan: Plan, today: date, limits: Limits) -> bool:
-    """Whether the order is new and asks for shorter intervals than before: not overdue in retrospect (8.4 item 7)."""
+    """Whether the order is new and asks for shorter intervals than before: not overdue in retrospect (8.4 item 7).
+
+    What was late by the longer interval already is late.
+    """
     course = plan.course
     if course is None or course.authored is None:
         return False
@@ -314,7 +353,11 @@ def shortened_recently(record: PatientRecord, plan: Plan, today: date, limits: L
         if other is not course
         for interval in intervals(other, Phase.MAINTENANCE)
     ]
-    return any(upper_days(interval) > upper_days(plan.interval) for interval in before)
+    longest = max(before, key=upper_days, default=plan.interval)
+    if upper_days(longest) <= upper_days(plan.interval):
+        return False
+    where = standing(record, Plan(longest, None), limits, today)
+    return where is None or where.state not in LATE
 
 
 def loading_completed(record: PatientRecord, limits: Limits) -> date | None:

@@ -14,6 +14,7 @@ from cards.record import ClinicalStatus, PatientRecord, Problem, When, once_per_
 NEUROLOGICAL = (
     "subacute_combined_degeneration",
     "b12_neurological",
+    "myelopathy",
     "peripheral_neuropathy",
     "paresthesia",
     "ataxia_gait",
@@ -23,6 +24,7 @@ NEUROLOGICAL = (
 _NAMES = {
     "subacute_combined_degeneration": "subacute combined degeneration",
     "b12_neurological": "neurological disease due to B12 deficiency",
+    "myelopathy": "myelopathy",
     "peripheral_neuropathy": "peripheral neuropathy",
     "paresthesia": "paraesthesiae",
     "ataxia_gait": "ataxia or unsteady gait",

@@ -155,6 +155,20 @@ def is_forgotten(request: Planned, today: date) -> bool:
     return day is not None and day.latest < months_before(today, _REQUEST_LASTS_MONTHS)
 
 
+def awaits_result(record: PatientRecord, tests: frozenset[str], today: date, since: date) -> bool:
+    """Whether one of `tests` is requested, on or after `since`, has no result yet and may still be done."""
+    for planned in record.planned:
+        wanted = tests & {concept.name for concept in planned.concepts}
+        if planned.source is not Source.TESTS or not wanted or is_forgotten(planned, today):
+            continue
+        day = planned.authored or planned.days
+        if day is None or day.latest < since:
+            continue
+        if not any(lab.concept in wanted and lab.when.latest >= day.latest for lab in record.labs):
+            return True
+    return False
+
+
 def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
     """Whether any cobalamin dose, order or supply that counts covered the months before a sample."""
     start = months_before(sample, limits.whole("untreated_months_before_sample"))
@@ -513,6 +527,27 @@ def _acute_kidney_injury(record: PatientRecord, limits: Limits, today: date) -> 
         for problem in record.problems
         if any(each.name == "acute_kidney_injury" for each in problem.concepts)
     )
+
+
+_WEAK_KIDNEYS = ("3", "4", "5")
+
+
+def weak_kidneys(record: PatientRecord, limits: Limits, today: date) -> str | None:
+    """What makes MMA and homocysteine unreliable: eGFR under 60 in the last 12 months, else coded disease."""
+    egfr = newest(record.labs, "egfr", months_before(today, limits.whole("egfr_months")))
+    if egfr and egfr.sent is not None:
+        below = is_below(egfr, limits["egfr_unreliable_below"])
+        return f"eGFR {egfr.comparator or ''}{egfr.sent.normalize():f}" if below else None
+    stages = [
+        concept.meaning or ""
+        for problem in record.problems
+        if problem.present and problem.certain
+        for concept in problem.concepts
+        if concept.name == "ckd"
+    ]
+    if has(record, "dialysis") or any(stage.startswith(_WEAK_KIDNEYS) for stage in stages):
+        return "kidney disease"
+    return None
 
 
 @once_per_record

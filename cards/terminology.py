@@ -330,7 +330,8 @@ def _route_in_text(text: str) -> str | None:
 
 # "Serum B12", "B12, folate and ferritin", "Repeat B12 level" ask for a measurement; "B12 injection" does not.
 _MEASURES = re.compile(
-    r"\b(?:levels?|tests?|testing|serum|plasma|assay|measure\w*|blood|bloods|sample|h(?:ae|e)matinics)\b"
+    r"\b(?:levels?|tests?|testing|serum|plasma|assay|measure\w*|blood|bloods|sample|h(?:ae|e)matinics"
+    r"|methylmalon\w*|mma|homocyst\w*|intrinsic[ -]?factor|antibod\w*|holo-?(?:transcobalamin|tc)|fbc|cbc)\b"
     r"|^(?:(?:total|active|vitamin|vit|b ?-?12|cobalamin|folate|folic acid|ferritin|fbc|cbc|and|with|plus|[,&+/.()-])"
     r"\s*)+$",
     re.IGNORECASE,

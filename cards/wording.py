@@ -77,6 +77,7 @@ REASONS = {
     "timing-missing": "does not say how often",
     "timing-unread": "says how often in words that could not be read",
     "implausible-value": "has an impossible value",
+    "open-bound": "is a bound that leaves its band open",
     "no-dose-recorded": "no injection of any kind is recorded",
 }
 

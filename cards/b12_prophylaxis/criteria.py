@@ -17,7 +17,10 @@ from cards.neurology import signs
 from cards.record import LabResult, Order, PatientRecord, Problem, Procedure, Source, When
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
+    B12_RESULTS,
+    MMA,
     Band,
+    awaits_result,
     b12_results_unknown,
     b12_status,
     documented_deficiency,
@@ -42,6 +45,7 @@ _KIND_OF_CAUSE = {
 }
 _BARIATRIC = frozenset({"bariatric", "bariatric_status"})
 _DECIDED_BY_A_RESULT = frozenset({"length_unknown", "crohn"})
+_FUNCTIONAL = frozenset({MMA, "homocysteine"})
 _BARIATRIC_KINDS = frozenset({"bypass", "sleeve", "unspecified"})
 
 
@@ -68,6 +72,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if alert and not record.known(Source.MEDICATIONS):
         # Without the orders nobody knows whether prophylaxis is under way.
         return Unanswerable((Source.MEDICATIONS.value,), record.state(Source.MEDICATIONS).supplied.value)
+    if alert and _awaits_a_test(alert, record, today):
+        return Excluded("the test that decides is requested")
     if alert and alert.variant in _DECIDED_BY_A_RESULT and (why := _tests_unknown(record, limits, today)):
         return Unanswerable((Source.LABS.value,), why)
     return alert
@@ -75,6 +81,15 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 
 def _tests_unknown(record: PatientRecord, limits: Limits, today: date) -> str | None:
     return b12_results_unknown(record, months_before(today, limits.whole("prophylaxis_test_months")))
+
+
+def _awaits_a_test(alert: Alert, record: PatientRecord, today: date) -> bool:
+    """Whether the test that the card would ask for is requested; new nerve signs do not wait for it."""
+    if alert.facts["nerves"] or not alert.facts["test_decides"]:
+        return False
+    if alert.facts["borderline"]:
+        return awaits_result(record, _FUNCTIONAL, today, date.min)
+    return bool(alert.facts["untested"]) and awaits_result(record, frozenset(B12_RESULTS), today, date.min)
 
 
 def _not_our_patient(record: PatientRecord, limits: Limits, today: date) -> str | None:

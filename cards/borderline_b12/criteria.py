@@ -24,11 +24,11 @@ from cards.status import (
     has,
     in_pregnancy,
     irreversible_cause,
-    is_below,
     macrocytosis,
     newest,
     strong_risk,
     unknown_since,
+    weak_kidneys,
     younger_than,
 )
 
@@ -40,7 +40,6 @@ _RISKS = {
     "bariatric": "bariatric surgery",
     "bariatric_status": "bariatric surgery",
 }
-_KIDNEY_STAGES = ("3", "4", "5")
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
@@ -70,7 +69,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if gap := unknown_since(record, Source.MEDICATIONS, treated_before):
         return Unanswerable((Source.MEDICATIONS.value,), gap)
 
-    kidneys = None if pregnant else _kidneys(record, limits, today)
+    kidneys = None if pregnant else weak_kidneys(record, limits, today)
     facts = {
         "result": result,
         "finding": finding,
@@ -183,21 +182,3 @@ def _requested(record: PatientRecord, result: LabResult, limits: Limits, *, preg
         and (planned.authored is None or planned.authored.latest >= since)
         for planned in record.planned
     )
-
-
-def _kidneys(record: PatientRecord, limits: Limits, today: date) -> str | None:
-    """What makes MMA and homocysteine unreliable: eGFR under 60 in the last 12 months, else coded disease."""
-    egfr = newest(record.labs, "egfr", months_before(today, limits.whole("egfr_months")))
-    if egfr and egfr.sent is not None:
-        below = is_below(egfr, limits["egfr_unreliable_below"])
-        return f"eGFR {egfr.comparator or ''}{egfr.sent.normalize():f}" if below else None
-    stages = [
-        concept.meaning or ""
-        for problem in record.problems
-        if problem.present and problem.certain
-        for concept in problem.concepts
-        if concept.name == "ckd"
-    ]
-    if has(record, "dialysis") or any(stage.startswith(_KIDNEY_STAGES) for stage in stages):
-        return "kidney disease"
-    return None

@@ -23,6 +23,7 @@ from cards.dosing import (
     ends_on,
     is_parenteral,
     phase,
+    runs_on,
     states_no_dosage,
 )
 from cards.due_date import LATE, Plan, Standing, default_interval, injections, intervals, shortest, standing, written
@@ -98,14 +99,21 @@ def _ending(order: Order, cause: Cause, record: PatientRecord, limits: Limits, t
 
 
 def _lapsed(cause: Cause, record: PatientRecord, limits: Limits, today: date) -> Outcome:
-    """The fallback: the last order of the treatment was stopped in the last year, or is completed and overdue."""
+    """The fallback: the last order of the treatment was stopped in the last year, or is completed and overdue.
+
+    Loading that is over is no treatment for life: once the first maintenance injection is overdue, it has lapsed.
+    """
     current = [course for course in _orders(record) if course.status in CURRENT and is_parenteral(course)]
     if any(_is_treatment(course, limits) for course in current):
         return Excluded("B12 injections are ordered")
     if any(treats_beyond(course, limits, today, today) for course in _treatments(record)):
         return Excluded("other B12 treatment goes on")
     last = max(
-        (course for course in _orders(record) if course.status in ENDING and _is_treatment(course, limits)),
+        (
+            course
+            for course in _orders(record)
+            if (course.status in ENDING and _is_treatment(course, limits)) or _is_past_loading(course, today)
+        ),
         key=written,
         default=None,
     )
@@ -115,8 +123,11 @@ def _lapsed(cause: Cause, record: PatientRecord, limits: Limits, today: date) ->
         return Excluded("anaphylaxis to this B12 is on record")
     past = history(record, anchor(record, limits, today), today)
     where = _standing(last, past, record, limits, today)
-    stopped = _day_of_stopping(last, where, today) if last.status in _STOPPED else None
-    if last.status in _STOPPED:
+    loading = _is_past_loading(last, today)
+    stopped = _day_of_stopping(last, where, today) if last.status in _STOPPED and not loading else None
+    if where is None and (loading or last.status not in _STOPPED):
+        return Unanswerable((Source.DOSES.value,), "no-dose-recorded")
+    if last.status in _STOPPED and not loading:
         if stopped is None:
             return Unanswerable((Source.MEDICATIONS.value,), "no-date")
         if stopped < months_before(today, limits.whole("stopped_months")):
@@ -128,7 +139,7 @@ def _lapsed(cause: Cause, record: PatientRecord, limits: Limits, today: date) ->
     elif not record.known(Source.DOSES, where.last):
         return Unanswerable((Source.DOSES.value,), record.state(Source.DOSES).supplied.value)
     late = where is not None and where.state in LATE
-    facts = {"lapse": True, "stopped_on": stopped, "due": where.due if where and late else None}
+    facts = {"lapse": True, "loading": loading, "stopped_on": stopped, "due": where.due if where and late else None}
     return _alert("lapsed", last, cause, record, limits, today, facts)
 
 
@@ -151,6 +162,15 @@ def _is_treatment(course: Course, limits: Limits) -> bool:
         return states_no_dosage(course)
     amounts = [daily(each, course.medicine, form) for each in course.instructions if each.count != 1]
     return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts)
+
+
+def _is_past_loading(course: Course, today: date) -> bool:
+    """Whether an order of loading injections alone is over, by its status or by its own bounds."""
+    if not intervals(course, Phase.LOADING) or intervals(course, Phase.MAINTENANCE):
+        return False
+    if course.status in CURRENT:
+        return not runs_on(course, today)
+    return course.status in ENDING and course.status is not CourseStatus.CANCELLED
 
 
 def _is_stop(order: Order) -> bool:
@@ -266,6 +286,7 @@ def _alert(
         "resume": False,
         "ends": False,
         "lapse": False,
+        "loading": False,
         "end": None,
         "stopped_on": None,
         "due": None,

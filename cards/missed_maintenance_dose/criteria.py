@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from cards.calendar import in_words, months_before, span_in_words, upper_days
 from cards.cover import oral_bridging
-from cards.dosing import ENDING, begins, cobalamin, mass
+from cards.dosing import ENDING, Phase, begins, cobalamin, mass
 from cards.due_date import (
     LATE,
     DueState,
@@ -20,16 +20,20 @@ from cards.due_date import (
     current_plan,
     default_interval,
     injections,
+    intervals,
+    loading_completed,
     loading_runs,
     past_plan,
+    possible_injection,
     shortened_recently,
     standing,
     unread_plan,
+    untimed_plan,
 )
 from cards.neurology import NeurologicalFinding, history, signs
-from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Source, Supplied, WhyNot
+from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Period, Source, Supplied, WhyNot
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
-from cards.status import anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
+from cards.status import Cause, anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
 
 _PLANNED_AHEAD = timedelta(days=14)
 _USUAL_DOSE_MCG = 1000
@@ -46,11 +50,12 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded(why)
     plan = current_plan(record, today)
     unread = None if plan else unread_plan(record, today)
-    if not (plan or unread or irreversible_cause(record, limits)):
+    cause = irreversible_cause(record, limits)
+    if not (plan or unread or cause or injections(record)):
         return None
     past = history(record, anchor(record, limits, today), today)
     usual = default_interval(limits, past is not None)
-    plan = plan or (Plan(usual, unread) if unread else past_plan(record, usual))
+    plan = plan or (Plan(usual, unread) if unread else _untimed_or_past(record, usual, cause, limits, today))
     if plan is None:
         return None
     if loading_runs(record, today, limits):
@@ -73,6 +78,22 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     return Alert(variant, _facts(plan, where, past, new, refusal, record, limits, today), plan.course)
 
 
+def _untimed_or_past(
+    record: PatientRecord, usual: Period, cause: Cause | None, limits: Limits, today: date
+) -> Plan | None:
+    """The usual interval for an order that does not say how often; in a lasting cause also what was given before."""
+    before = past_plan(record, usual)
+    # Whoever is ordering a cobalamin needs no word about a single injection.
+    single = injections(record) if cause and cause.needs_injection and not record.drafts else ()
+    if before is None and cause and (single or loading_completed(record, limits)):
+        # The first maintenance injection falls due one interval after the last of loading (rules 8.2).
+        before = Plan(usual, None)
+    untimed = untimed_plan(record, today)
+    if untimed and injections(record) and (cause or before):
+        return Plan(usual, untimed)
+    return before if cause else None
+
+
 def _not_our_patient(record: PatientRecord, limits: Limits, today: date) -> str | None:
     if younger_than(record, today, 18):
         return "under 18"
@@ -93,7 +114,8 @@ def _in_hand(
     """Why a late dose needs no card: booked, bridged, held for a stated reason, or the patient is an inpatient."""
     soon = today + _PLANNED_AHEAD
     for planned in record.planned:
-        names_it = planned.names_b12 or planned.names_injection
+        # A blood test that names B12 is no injection.
+        names_it = (planned.names_b12 and not planned.is_test) or planned.names_injection
         if names_it and planned.days and today <= planned.days.latest and planned.days.earliest <= soon:
             return "an appointment or order for it is booked"
     if any(
@@ -143,7 +165,7 @@ def _never_started(plan: Plan, record: PatientRecord, limits: Limits, today: dat
     facts = {
         "drug": cobalamin(course.medicine),
         "ordered": first,
-        "interval": in_words(plan.interval),
+        "interval": in_words(plan.interval) if intervals(course, Phase.MAINTENANCE) else None,
         "refused": None,
         "over_a_year": False,
         "lengthy_interval": False,
@@ -210,7 +232,7 @@ def _facts(
         for dose in record.doses_without_amount
         if cobalamin(dose.medicine) and dose.when.latest > where.last
     ]
-    ordered = course is not None and course.status not in ENDING
+    ordered = course is not None and course.status not in ENDING and bool(intervals(course, Phase.MAINTENANCE))
     shorter = default_interval(limits, neurological=True)
     return {
         "drug": drug or (cobalamin(given[-1].medicine) if given else None) or "cobalamin",
@@ -227,6 +249,7 @@ def _facts(
         "refused": refusal.when.latest if refusal else None,
         "not_given": max(missed, key=lambda each: each.when.latest, default=None),
         "without_amount": max(without_amount, default=None),
+        "possible": possible_injection(record, where.last),
         "over_a_year": where.state is DueState.LOST,
         "on_hold": course is not None and course.status is CourseStatus.ON_HOLD,
         "shorter": in_words(shorter),

@@ -12,14 +12,17 @@ from typing import NamedTuple
 from cards.calendar import months_before
 from cards.cover import declined_since, treated_since, treatment_planned
 from cards.dosing import cobalamin
+from cards.due_date import possible_injection
 from cards.neurology import NeurologicalFinding, involvement, signs
 from cards.record import Course, CourseStatus, LabResult, Order, PatientRecord, Source
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     ACTIVE_B12,
+    MMA,
     TOTAL_B12,
     Band,
     anchor,
+    awaits_result,
     b12_status,
     band,
     has,
@@ -27,10 +30,18 @@ from cards.status import (
     irreversible_cause,
     mma_raised,
     newest,
+    newest_b12,
     unknown_since,
+    weak_kidneys,
     younger_than,
 )
 
+# What a doubtful result asks for: once that is requested there is nothing to add.
+_CONFIRMED_BY = {
+    "old_result": frozenset({TOTAL_B12, ACTIVE_B12}),
+    "pregnancy": frozenset({ACTIVE_B12}),
+    "possible_artefact": frozenset({MMA}),
+}
 _LOW_WITHOUT_DEFICIENCY = {"myeloma": "myeloma", "hiv": "HIV infection"}
 
 
@@ -57,7 +68,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded(why)
     proof = _proof(record, limits, today)
     if proof is None:
-        return None
+        return Unanswerable((Source.LABS.value,), "open-bound") if _is_open(record, limits, today) else None
     neurological = signs(record, today) or involvement(record, anchor(record, limits, today), today)
     if _may_still_be_read(proof, neurological, limits, today):
         return Excluded("the result is only days old")
@@ -75,7 +86,10 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 
     artefact = _artefact(proof, record, limits)
     variant = _variant(proof, neurological, artefact, record, limits, today)
-    return Alert(variant, _facts(variant, proof, neurological, artefact, record, limits))
+    confirmed_by = _CONFIRMED_BY.get(variant)
+    if confirmed_by and not neurological and awaits_result(record, confirmed_by, today, sample):
+        return Excluded("the test that confirms it is requested")
+    return Alert(variant, _facts(variant, proof, neurological, artefact, record, limits, today))
 
 
 def _not_our_patient(record: PatientRecord, today: date) -> str | None:
@@ -96,6 +110,12 @@ def _proof(record: PatientRecord, limits: Limits, today: date) -> Proof | None:
     since = min(months_before(today, limits.whole("deficiency_result_months")), status.result.when.latest)
     raised = mma_raised(record, limits, since) if status.band is Band.INDETERMINATE else None
     return Proof(status.result, raised) if raised else None
+
+
+def _is_open(record: PatientRecord, limits: Limits, today: date) -> bool:
+    """Whether the newest B12 is a bound such as `<200 ng/L`, which leaves its band open."""
+    newest_one = newest_b12(record, months_before(today, limits.whole("deficiency_result_months")))
+    return newest_one is not None and band(newest_one, limits) is None
 
 
 def _may_still_be_read(proof: Proof, neurological: NeurologicalFinding | None, limits: Limits, today: date) -> bool:
@@ -193,6 +213,7 @@ def _facts(
     artefact: str | None,
     record: PatientRecord,
     limits: Limits,
+    today: date,
 ) -> dict[str, object]:
     sample = proof.result.when.latest
     cause = irreversible_cause(record, limits)
@@ -201,6 +222,8 @@ def _facts(
     return {
         "result": proof.result,
         "mma": proof.mma,
+        "kidneys": weak_kidneys(record, limits, today) if proof.mma else None,
+        "possible": possible_injection(record, sample),
         "neurological": neurological,
         "cause": cause.name if cause else None,
         "artefact": artefact,

@@ -45,6 +45,8 @@ _STATUSES = {
     "ended": CourseStatus.COMPLETED,
     "completed": CourseStatus.COMPLETED,
 }
+# Nobody has authorised these: a proposal, and one of several options.
+_ONLY_PROPOSED = frozenset({"proposal", "option"})
 _NO = "(?<!no )(?<!not )(?<!known )(?<!nil )"
 _REASONS = [
     (WhyNot.ANAPHYLAXIS, re.compile(rf"{_NO}anaphyla", re.I)),
@@ -70,6 +72,7 @@ _NUTRITION = re.compile(r"parenteral (?:nutrition|feed\w*)|\bt?pn (?:bag|additiv
 _IN_PROGRESS_ENDS_AFTER = timedelta(hours=24)
 # Statuses of claims that were paid; denied, cancelled and erroneous ones say nothing about an injection.
 _PAID = frozenset({"complete", "partial"})
+_NOT_PAID = re.compile(r"\b(?:denied|denial|reject|void|revers)", re.I)
 # HCPCS J3420 is an injection of cyanocobalamin; its units do not tell the dose.
 _CLAIMED = Medicine(("cyanocobalamin",), form_route=Route.INJECTION)
 
@@ -117,7 +120,7 @@ def course(resource: dict[str, Any], products: Products, setting: Setting) -> Co
     """An order in the chart."""
     medicine = products.of(resource)
     status = status_of(resource.get("status"))
-    if status is None or status is CourseStatus.DRAFT:
+    if status is None or status is CourseStatus.DRAFT or resource.get("intent") in _ONLY_PROPOSED:
         return None
     if not medicine.ingredients:
         inpatient = status is CourseStatus.ACTIVE and is_inpatient(resource)
@@ -267,6 +270,9 @@ def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> 
 def claim(resource: dict[str, Any], setting: Setting) -> list[Dose | Unreadable]:
     """B12 injections of a paid claim."""
     if resource.get("status") != "active" or resource.get("outcome", "complete") not in _PAID:
+        return []
+    said = resource.get("disposition")
+    if resource.get("use", "claim") != "claim" or (isinstance(said, str) and _NOT_PAID.search(said)):
         return []
     found: list[Dose | Unreadable] = []
     for item in _list(resource.get("item")):

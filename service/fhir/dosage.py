@@ -40,6 +40,7 @@ _COUNTED = re.compile(
 _COUNTED_CODES = frozenset({"413516001", "428673006", "428641000", "415818006", "1", "{count}"})
 _MILLILITRES = frozenset({"ml", "millilitre", "milliliter", "cc"})
 _PER_KG = re.compile(r"^(mg|mcg|ug|g)/kg", re.IGNORECASE)
+_COUNT_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten"
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 # Not the volume of a strength ("1 mg/1 ml"), nor the strength itself.
 _DOSE_IN_WORDS = re.compile(
@@ -48,7 +49,7 @@ _DOSE_IN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _COUNT_IN_WORDS = re.compile(
-    rf"(?<![\w.,/-])(?P<low>{_NUMBER}|one|two|three|half)(?:\s*(?:-|–|to|or)\s*(?P<high>{_NUMBER}|two|three))?\s*"
+    rf"(?<![\w.,/-])(?P<low>{_NUMBER}|{_COUNT_WORDS}|half)(?:\s*(?:-|–|to|or)\s*(?P<high>{_NUMBER}|{_COUNT_WORDS}))?\s*"
     r"(?:(?:x\s*|an?\s+)?(?:tab(?:let)?|cap(?:sule)?|ampoule|amp|vial|spray)s?\b|to be taken\b)",
     re.IGNORECASE,
 )
@@ -56,12 +57,13 @@ _COUNT_IN_WORDS = re.compile(
 # alone ("1000 daily" may be micrograms), and nothing that counts times or weeks ("three times a day", "2 weekly").
 _COUNT_AT_THE_START = re.compile(
     r"^\W*(?:(?:take|give|swallow|dissolve|chew|suck|place|put|inject|use)\s+)?"
-    r"(?P<low>[1-9]|one|two|three|half)(?:\s*(?:-|–|to|or)\s*(?P<high>[1-9]|two|three))?\s+"
+    rf"(?P<low>[1-9]|{_COUNT_WORDS}|half)(?:\s*(?:-|–|to|or)\s*(?P<high>[1-9]|{_COUNT_WORDS}))?\s+"
     r"(?=(?:once|twice|three times|[23] times|daily|nightly|every|each|a day|per day|in the|at night|under the tongue"
     r"|o\.?d|b\.?d|t\.?d\.?s|t\.?i\.?d|b\.?i\.?d|q\.?d|nocte|mane)\b)",
     re.IGNORECASE,
 )
-_COUNTS = {"one": Decimal(1), "two": Decimal(2), "three": Decimal(3), "half": Decimal("0.5")}
+_COUNTS = {word: Decimal(number) for number, word in enumerate(_COUNT_WORDS.split("|"), start=1)}
+_COUNTS["half"] = Decimal("0.5")
 
 
 def read_instructions(

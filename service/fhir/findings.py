@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -127,6 +128,32 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         by_text=by_text,
         length_cm=_length_removed(" ".join(words)),
     )
+
+
+# What UK systems record as an observation as often as on the problem list.
+_OBSERVED = frozenset({"nitrous_oxide_exposure"})
+_SAYS_NO = re.compile(
+    r"^\s*(?:no\b|none|never|nil|not\b|negative|absent|denie|false|n$|ex\b|former|stopped|ceased)", re.I
+)
+
+
+def observed(resource: dict[str, Any], wanted: Collection[str], setting: Setting) -> list[Problem]:
+    """A finding of the `wanted` concepts that an EHR records as an Observation, when its value does not deny it."""
+    if _OBSERVED.isdisjoint(wanted) or resource.get("status") in ("entered-in-error", "cancelled"):
+        return []
+    found, _ = _concepts(resource.get("code"), setting)
+    concepts = tuple(each for each in found if each.name in _OBSERVED)
+    said = first(resource, "effectiveDateTime", "effectiveInstant") or period_end_or_start(
+        resource.get("effectivePeriod")
+    )
+    day = _not_future(when(said, setting.zone), setting)
+    if not concepts or day is None or resource.get("valueBoolean") is False:
+        return []
+    values = [resource.get("valueString"), *texts_of(resource.get("valueCodeableConcept"))]
+    if any(isinstance(each, str) and _SAYS_NO.search(each) for each in values):
+        return []
+    # What was seen on one day is no lasting problem: it counts by its date.
+    return [Problem(concepts, began=day, recorded=day, ended=day)]
 
 
 def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | Unreadable | None:

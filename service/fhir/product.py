@@ -76,6 +76,14 @@ class Products:
         strengths = {**found.strengths, **_ingredient_strengths(product, found, self._terminology)}
         return replace(found, strengths=strengths)
 
+    def is_missing(self, resource: dict[str, Any]) -> bool:
+        """Whether a resource refers to a drug that did not come with it, without a word about it."""
+        named = (resource.get("medicationReference"), resource.get("medication"))
+        if not any(isinstance(each, dict) and "reference" in each for each in named):
+            return False
+        concept, product = self._concept(resource)
+        return not concept and not product
+
     def _concept(self, resource: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The CodeableConcept of the drug, and the Medication resource that it stands in."""
         concept = resource.get("medicationCodeableConcept")

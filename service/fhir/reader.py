@@ -35,7 +35,7 @@ from cards.record import (
 )
 from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
-from service.fhir.dates import day, first
+from service.fhir.dates import day, first, when
 from service.fhir.prefetch import Received
 from service.fhir.product import Products, medications
 from service.fhir.setting import Setting
@@ -74,6 +74,7 @@ _SORTED_BY: dict[Source, tuple[str, ...]] = {
 # Reading these counts the codes of drugs, so it must be known beforehand that they are this patient's. Of all others
 # that is asked only where there is something to know: most of a chart is no matter of any rule.
 _OF_DRUGS = frozenset({Source.MEDICATIONS, Source.DOSES, Source.STATEMENTS, Source.DISPENSES})
+_NEVER_HAPPENED = frozenset({"entered-in-error", "draft", "cancelled", "not-done"})
 _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
 Fact = Any
 
@@ -182,6 +183,7 @@ class Reading:
         self._products = products
         self._patient_id = patient_id
         self._own = f"Patient/{patient_id}"
+        self._zone = setting.zone
 
     @property
     def unknown(self) -> tuple[UnknownDrug, ...]:
@@ -198,12 +200,21 @@ class Reading:
         if source in _OF_DRUGS and not self._is_own(resource):
             return ()
         try:
+            if source in _OF_DRUGS and self._products.is_missing(resource):
+                return self._of_missing_drug(resource)
             found = self._readers[source](resource)
         except _FAULTS:
             found = _CANNOT_BE_READ
         if not found or (source not in _OF_DRUGS and not self._is_own(resource)):
             return ()
         return found if isinstance(found, list) else (found,)
+
+    def _of_missing_drug(self, resource: dict[str, Any]) -> Sequence[Fact]:
+        """That something was ordered, given or handed out of which nobody knows what it was."""
+        if resource.get("status") in _NEVER_HAPPENED:
+            return ()
+        said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
+        return (Unreadable(None, when(said, self._zone), "unreadable"),)
 
     def _is_own(self, resource: dict[str, Any]) -> bool:
         subject = resource.get("subject")
@@ -235,7 +246,9 @@ def _readers(
         Source.DOSES: lambda resource: courses.administration(resource, products, setting),
         Source.STATEMENTS: lambda resource: courses.statement(resource, products, setting),
         Source.DISPENSES: lambda resource: courses.dispense(resource, products, setting),
-        Source.LABS: lambda resource: labs.results(resource, labs_wanted, setting),
+        Source.LABS: lambda resource: (
+            labs.results(resource, labs_wanted, setting) or findings.observed(resource, labs_wanted, setting)
+        ),
         Source.PROCEDURES: lambda resource: findings.procedure(resource, setting),
         Source.ALLERGIES: lambda resource: allergies.allergy(resource, setting),
         Source.FAMILY: lambda resource: findings.relative(resource, setting),

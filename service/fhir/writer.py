@@ -160,6 +160,8 @@ class Writer:
             "resourceType": "MedicationStatement",
             "status": "completed",
             "medicationCodeableConcept": self._medication(drug),
+            # Cyanocobalamin may be a tablet too: without its route nobody would count it as an injection.
+            "dosage": [{"route": self._concept(self._regimens.routes["intramuscular"])}],
             "note": [{"text": "B12 injection given elsewhere: enter the date it was given."}],
         }
 

@@ -252,7 +252,9 @@ class Replayer:
         for _, until, source, reference, fact in reversed(history.entries[: bisect_right(history.moments, at)]):
             if until <= at or source not in wanted.sources or reference in signed:
                 continue
-            if source is Source.LABS and fact.concept is not None and fact.concept not in wanted.labs:
+            # A finding among the results is a problem, and has no concept of its own.
+            concept = getattr(fact, "concept", None) if source is Source.LABS else None
+            if concept is not None and concept not in wanted.labs:
                 continue
             if isinstance(fact, Unreadable):
                 unreadable.setdefault(source, []).append(fact)
