@@ -47,6 +47,7 @@ from cards.status import (
     b12_status,
     documented_deficiency,
     has,
+    in_pregnancy,
     irreversible_cause,
     macrocytosis,
     newest,
@@ -95,7 +96,11 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded("under 16 without documented deficiency")
 
     methotrexate = _taking(record, "methotrexate") or "methotrexate" in _indications(order)
-    pregnant = has(record, "pregnancy", "preconception") or bool({"pregnancy", "preconception"} & _indications(order))
+    pregnant = (
+        in_pregnancy(record, limits, today)
+        or has(record, "preconception")
+        or bool({"pregnancy", "preconception"} & _indications(order))
+    )
     facts: dict[str, object] = {
         "drug": ingredient,
         "dose_mcg": _dose(order, ingredient),
