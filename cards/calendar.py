@@ -13,6 +13,9 @@ _DAYS = {PeriodUnit.HOUR: Decimal(1) / 24, PeriodUnit.DAY: Decimal(1), PeriodUni
 # Average lengths, for comparing intervals and sharing a dose out over days; never for finding a date.
 _AVERAGE_DAYS = {**_DAYS, PeriodUnit.MONTH: Decimal("30.4375"), PeriodUnit.YEAR: Decimal("365.25")}
 
+_MONTHS = {PeriodUnit.MONTH: 1, PeriodUnit.YEAR: 12}
+_SHORTEST_MONTH, _LONGEST_MONTH = 28, 31
+
 
 # Each rule counts back from the day of the call, and by the same few numbers.
 @lru_cache(maxsize=1024)
@@ -57,6 +60,19 @@ def average_days(number: Decimal, unit: PeriodUnit) -> Decimal:
 def upper_days(period: Period) -> Decimal:
     """The length of a period's upper bound in days, a month taken as 30.4375 days."""
     return average_days(period.high, period.unit)
+
+
+def is_longer(one: Period, other: Period) -> bool:
+    """Whether one interval is longer than another by its upper bound, and not the same in another spelling.
+
+    A month is said for anything from four weeks to 31 days, so 12 weeks, 13 weeks and 3 months are one interval.
+    """
+    in_months, other_in_months = one.unit in _MONTHS, other.unit in _MONTHS
+    if in_months == other_in_months:
+        return upper_days(one) > upper_days(other)
+    if in_months:
+        return one.high * _MONTHS[one.unit] * _SHORTEST_MONTH > upper_days(other)
+    return upper_days(one) > other.high * _MONTHS[other.unit] * _LONGEST_MONTH
 
 
 def in_words(period: Period) -> str:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
-from cards.calendar import after, upper_days
+from cards.calendar import after, is_longer, upper_days
 from cards.dosing import (
     Phase,
     begins,
@@ -314,7 +314,7 @@ def shortened_recently(record: PatientRecord, plan: Plan, today: date, limits: L
         if other is not course
         for interval in intervals(other, Phase.MAINTENANCE)
     ]
-    return any(upper_days(interval) > upper_days(plan.interval) for interval in before)
+    return any(is_longer(interval, plan.interval) for interval in before)
 
 
 def loading_completed(record: PatientRecord, limits: Limits) -> date | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from cards.calendar import in_words, months_before, upper_days
+from cards.calendar import in_words, is_longer, months_before, upper_days
 from cards.dosing import COBALAMINS, CURRENT, ENDING, Phase, begins, cobalamin
 from cards.due_date import default_interval, intervals, maintenance_orders
 from cards.neurology import NeurologicalFinding, history
@@ -142,6 +142,7 @@ def _lengthens(gap: Period, replaced: Course, limits: Limits, today: date) -> bo
         began is not None
         and before is not None
         and began <= months_before(today, limits.whole("effective_months"))
+        and is_longer(gap, before)
         and upper_days(gap) - upper_days(before) > limits["lengthened_days"]
     )
 
@@ -186,6 +187,7 @@ def _regimen_like(before: Period, limits: Limits) -> tuple[str, Period] | None:
             (name, interval)
             for name, interval in regimens.items()
             if abs(upper_days(interval) - upper_days(before)) <= limits["lengthened_days"]
+            or not (is_longer(interval, before) or is_longer(before, interval))
         ),
         None,
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from cards.calendar import after, average_days, in_words, months_after, months_before, upper_days
+from cards.calendar import after, average_days, in_words, is_longer, months_after, months_before, upper_days
 from cards.record import Period, PeriodUnit
 
 HOUR, DAY, WEEK, MONTH, YEAR = PeriodUnit
@@ -93,6 +93,31 @@ def test_the_upper_bound_of_a_range_counts() -> None:
 def test_a_year_is_twelve_months_on_average() -> None:
     assert average_days(Decimal(1), YEAR) == average_days(Decimal(12), MONTH)
     assert average_days(Decimal(24), HOUR) == 1
+
+
+@pytest.mark.parametrize(
+    ("weeks", "months"), [("4", "1"), ("8", "2"), ("12", "3"), ("13", "3"), ("24", "6"), ("26", "6"), ("52", "12")]
+)
+def test_weeks_and_months_that_say_the_same_are_no_change(weeks: str, months: str) -> None:
+    assert not is_longer(_period(weeks, WEEK), _period(months, MONTH))
+    assert not is_longer(_period(months, MONTH), _period(weeks, WEEK))
+
+
+@pytest.mark.parametrize(
+    ("longer", "shorter"),
+    [
+        (_period("3", MONTH), _period("11", WEEK)),
+        (_period("9", WEEK), _period("2", MONTH)),
+        (_period("5", WEEK), _period("1", MONTH)),
+        (_period("14", WEEK), _period("3", MONTH)),
+        (_period("13", WEEK), _period("12", WEEK)),
+        (_period("2", MONTH, "3"), _period("2", MONTH)),
+        (_period("1", YEAR), _period("6", MONTH)),
+    ],
+)
+def test_a_longer_interval_is_one_in_any_spelling(longer: Period, shorter: Period) -> None:
+    assert is_longer(longer, shorter)
+    assert not is_longer(shorter, longer)
 
 
 @pytest.mark.parametrize(
