@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, date, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from cards.record import Period, PeriodUnit
@@ -76,13 +76,40 @@ def is_longer(one: Period, other: Period) -> bool:
 
 
 def in_words(period: Period) -> str:
-    """A period as a reader says it: `12 weeks`, `2-3 months`, `month`, `2 days`."""
+    """A period as a reader says it: `12 weeks`, `2-3 months`, `month`, `2 days`; never in fractions."""
     names = {"h": "hour", "d": "day", "wk": "week", "mo": "month", "a": "year"}
-    name = names[period.unit.value]
-    low, high = f"{period.low.normalize():f}", f"{period.high.normalize():f}"
+    whole = _in_whole_units(period)
+    name = names[whole.unit.value]
+    low, high = f"{whole.low.normalize():f}", f"{whole.high.normalize():f}"
     if low != high:
         return f"{low}-{high} {name}s"
     return name if low == "1" else f"{low} {name}s"
+
+
+def _in_whole_units(period: Period) -> Period:
+    """The period in its own unit where that gives whole numbers, else in months or weeks that fit, else rounded."""
+    low, high, unit = period.low, period.high, period.unit
+    if unit is PeriodUnit.YEAR and not _whole(low, high):
+        low, high, unit = low * 12, high * 12, PeriodUnit.MONTH
+    if _whole(low, high):
+        return Period(low, high, unit)
+    days = [average_days(each, unit) for each in (low, high)]
+    months = [each / _AVERAGE_DAYS[PeriodUnit.MONTH] for each in days]
+    if _whole(*months):
+        return Period(months[0], months[1], PeriodUnit.MONTH)
+    if days[1] < 1:
+        return Period(*(_rounded(each * 24) for each in days), PeriodUnit.HOUR)
+    low, high = (_rounded(each) for each in days)
+    in_weeks = _whole(low / 7, high / 7)
+    return Period(low / 7, high / 7, PeriodUnit.WEEK) if in_weeks else Period(low, high, PeriodUnit.DAY)
+
+
+def _whole(*numbers: Decimal) -> bool:
+    return all(each == each.to_integral_value() for each in numbers)
+
+
+def _rounded(number: Decimal) -> Decimal:
+    return max(number.to_integral_value(ROUND_HALF_UP), Decimal(1))
 
 
 def span_in_words(days: int) -> str:

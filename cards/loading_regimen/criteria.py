@@ -26,6 +26,7 @@ from cards.dosing import (
     between_doses,
     cobalamin,
     daily,
+    how_often,
     is_parenteral,
     mass,
     route_of,
@@ -113,7 +114,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         "nerves": nerves,
         "tongue": tongue,
         "since": None,
-        "every": "",
+        "often": "",
         "past_nerves": False,
         **_fixes(order, ordered, limits, today, neurological=bool(nerves or tongue)),
     }
@@ -432,7 +433,7 @@ def _time_for_maintenance(
         for each in record.planned
     ):
         return Excluded("a review is booked")
-    gap = next(gap for each in order.instructions if (gap := between_doses(each)))
+    often = next(often for each in order.instructions if (often := how_often(each)))
     return Alert(
         "review_due",
         {
@@ -443,7 +444,7 @@ def _time_for_maintenance(
             "nerves": None,
             "tongue": None,
             "since": since,
-            "every": in_words(gap),
+            "often": often,
             "past_nerves": history(record, anchor(record, limits, today), today) is not None,
             **dict.fromkeys(_FIXES, False),
         },
