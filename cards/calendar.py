@@ -98,8 +98,8 @@ def _in_whole_units(period: Period) -> Period:
     if _whole(*months):
         return Period(months[0], months[1], PeriodUnit.MONTH)
     if days[1] < 1:
-        return Period(*(_rounded(each * 24) for each in days), PeriodUnit.HOUR)
-    low, high = (_rounded(each) for each in days)
+        return Period(_rounded(days[0] * 24), _rounded(days[1] * 24), PeriodUnit.HOUR)
+    low, high = _rounded(days[0]), _rounded(days[1])
     in_weeks = _whole(low / 7, high / 7)
     return Period(low / 7, high / 7, PeriodUnit.WEEK) if in_weeks else Period(low, high, PeriodUnit.DAY)
 
