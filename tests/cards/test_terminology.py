@@ -744,13 +744,46 @@ def test_a_test_that_only_sounds_alike_is_not_recognised(text: str) -> None:
         ("deltoid, not buttock", ("deltoid", None)),
         ("avoid the buttock, use the left thigh", ("thigh", "left")),
         ("Rt deltoid", ("deltoid", "right")),
+        ("L glut max", ("buttock", "left")),
+        ("R glute", ("gluteal_unspecified", "right")),
+        ("L glut", ("gluteal_unspecified", "left")),
+        ("glut med (R)", ("gluteal_unspecified", "right")),
+        ("UOQ buttock", ("upper_outer_quadrant", None)),
+        ("L UOQ", ("upper_outer_quadrant", "left")),
+        ("outer upper quadrant of the R buttock", ("upper_outer_quadrant", "right")),
+        ("upper/outer quad R buttock", ("upper_outer_quadrant", "right")),
+        ("ventrogluteal", ("ventrogluteal", None)),
+        ("dorsogluteal", ("buttock", None)),
+        ("dorsogluteal, not ventrogluteal", ("buttock", None)),
+        ("ventrogluteal, never dorsogluteal", ("ventrogluteal", None)),
+        ("not in the buttock; R delt", ("deltoid", "right")),
+        ("avoid left buttock, use right buttock", ("buttock", "right")),
+        ("buttock to be avoided, left thigh", ("thigh", "left")),
+        ("avoid gluteal sites, right deltoid", ("deltoid", "right")),
+        ("left or right deltoid", ("deltoid", None)),
+        ("gluteal, right", ("gluteal_unspecified", "right")),
+        ("1 mg IM into deltoid L", ("deltoid", "left")),
     ],
 )
 def test_a_site_is_recognised_by_its_words(text: str, site: tuple[str, str | None]) -> None:
     assert TERMINOLOGY.site_in_text(text) == site
 
 
-@pytest.mark.parametrize("text", ["avoid buttock", "not in the buttock", "never the buttocks", "album", "gluten", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "avoid buttock",
+        "not in the buttock",
+        "never the buttocks",
+        "avoid gluteal",
+        "avoid gluteus maximus",
+        "buttock contraindicated",
+        "gluteal site not suitable",
+        "album",
+        "gluten",
+        "",
+    ],
+)
 def test_a_site_that_the_words_avoid_or_do_not_name_is_not_recognised(text: str) -> None:
     assert TERMINOLOGY.site_in_text(text) is None
 
@@ -766,6 +799,24 @@ def test_a_site_that_the_words_avoid_or_do_not_name_is_not_recognised(text: str)
         ("under the tongue", "sublingual"),
         ("intranasal spray", "nasal"),
         ("slow IV", "intravenous"),
+        ("subcutaneously, not IM", "subcutaneous"),
+        ("1 mg SC (not IM)", "subcutaneous"),
+        ("avoid IM", None),
+        ("do not give IM", None),
+        ("Do not give IM, give deep subcutaneous", "subcutaneous"),
+        ("not for intramuscular use; subcut", "subcutaneous"),
+        ("avoid IM/IV: subcut", "subcutaneous"),
+        ("not IM or IV", None),
+        ("IM contraindicated, s.c. only", "subcutaneous"),
+        ("IM injections to be avoided", None),
+        ("IM not SC", "intramuscular"),
+        ("IM. Not for IV use", "intramuscular"),
+        ("do not give orally; deep IM", "intramuscular"),
+        ("does not absorb orally, give IM", "intramuscular"),
+        ("not absorbed so IM every 3 months", "intramuscular"),
+        ("IM rather than by mouth", "intramuscular"),
+        ("by mouth rather than IM", "oral"),
+        ("do not miss: IM every 8 weeks", "intramuscular"),
         ("times", None),
         ("temporal", None),
         ("", None),
