@@ -305,6 +305,7 @@ _SIDE = re.compile(
     r"|(?<=\()[lr](?=\))|(?<=[a-z][ ,])[lr]$|(?<=[a-z], )[lr]$",
     re.IGNORECASE,
 )
+_BEARS_ON = 80
 _CLAUSE = re.compile(r"[.;,]")
 
 
@@ -314,10 +315,14 @@ def _site_in_text(text: str) -> tuple[str, str | None] | None:
         return None
     for kind, pattern in _SITE_PATTERNS:
         for match in pattern.finditer(text):
-            before, behind = text[: match.start()], text[match.end() :]
-            if not (_AVOIDED.search(before) or _AVOIDED_AFTER.search(behind)):
+            if not (_AVOIDED.search(_just_before(text, match)) or _AVOIDED_AFTER.search(text[match.end() :])):
                 return kind, _side_in_text(text, match)
     return None
+
+
+def _just_before(text: str, match: re.Match[str]) -> str:
+    """What stands before a match, as far back as it may bear on it."""
+    return text[max(0, match.start() - _BEARS_ON) : match.start()]
 
 
 def _side_in_text(text: str, site: re.Match[str]) -> str | None:
@@ -362,7 +367,7 @@ def _route_in_text(text: str) -> str | None:
 
 def _names_unless_avoided(route: re.Pattern[str], text: str) -> bool:
     return any(
-        not (_ROUTE_AVOIDED.search(text[: match.start()]) or _AVOIDED_AFTER.search(text[match.end() :]))
+        not (_ROUTE_AVOIDED.search(_just_before(text, match)) or _AVOIDED_AFTER.search(text[match.end() :]))
         for match in route.finditer(text)
     )
 
