@@ -402,7 +402,7 @@ def dietary_cause(record: PatientRecord, limits: Limits) -> bool:
         return False
     return any(
         (each.name == "b12_deficiency_anemia" and each.meaning == "dietary")
-        or (each.name == "vegan_diet" and each.meaning == "strict" and problem.present)
+        or (each.name == "vegan_diet" and each.meaning == "strict" and each.specific and problem.present)
         for problem in record.problems
         for each in problem.concepts
     )
@@ -706,7 +706,7 @@ def strong_risk(record: PatientRecord, limits: Limits, today: date) -> str | Non
     concepts = [each for problem in record.problems if problem.present for each in problem.concepts]
     concepts += [each for procedure in record.procedures for each in procedure.concepts]
     for concept in concepts:
-        if concept.name == "vegan_diet" and concept.meaning == "strict":
+        if concept.name == "vegan_diet" and concept.meaning == "strict" and concept.specific:
             return "vegan or strict vegetarian diet"
         if concept.name in ("ileal_resection", "ileal_resection_status") and concept.meaning not in (
             "hemicolectomy",

@@ -455,9 +455,11 @@ _DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
 
 
 def meaning_in_text(concept: str, text: str) -> str | None:
-    """What the words add to a concept: how far an operation went, or which dementia it is; else None."""
+    """What the words add to a concept: how far an operation went, how strict a diet, or which dementia; else None."""
     if concept == "cognitive_impairment":
         return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
+    if concept == "vegan_diet":
+        return "strict"  # the only diets that are recognised by words
     name = concept.removesuffix("_status")
     if name == "gastrectomy":
         return "total" if _TOTAL.search(text) else "unspecified"
