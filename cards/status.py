@@ -417,15 +417,25 @@ def deficiency_resolved(record: PatientRecord, limits: Limits) -> bool:
 
 
 def allergies(record: PatientRecord) -> tuple[Allergy, ...]:
-    """The recorded allergies, with reactions to a cobalamin that stand on the problem list, their kind not known."""
+    """The recorded allergies, with reactions to a cobalamin that stand on the problem list.
+
+    Of what kind those were is not known, unless their words say so.
+    """
     named = [
-        Allergy((concept.meaning,), when=problem.dated)
+        Allergy((concept.meaning,), _reaction(problem), when=problem.dated)
         for problem in record.problems
         if problem.present and problem.certain
         for concept in problem.concepts
         if concept.name == "cobalamin_cobalt_allergy" and concept.meaning and concept.specific
     ]
     return (*record.allergies, *named)
+
+
+def _reaction(problem: Problem) -> Reaction:
+    names = {each.name for each in problem.concepts}
+    if "cobalamin_anaphylaxis" in names:
+        return Reaction.ANAPHYLAXIS
+    return Reaction.ALLERGIC if "cobalamin_urticaria" in names else Reaction.NOT_RECORDED
 
 
 def allergic(record: PatientRecord, drug: str) -> bool:
@@ -441,7 +451,7 @@ def allergy_advice_first(record: PatientRecord) -> bool:
     severe = any(
         (each.reaction is Reaction.ANAPHYLAXIS or each.high_criticality)
         and not {*COBALAMINS, "cobalt"}.isdisjoint(each.substances)
-        for each in record.allergies
+        for each in allergies(record)
     )
     return severe or (allergic(record, "hydroxocobalamin") and allergic(record, "cyanocobalamin"))
 

@@ -454,10 +454,25 @@ _BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
 _DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
 
 
+# The form that is named goes before vitamin B12 of no stated form, and that before the metal.
+_REACTED_TO = [
+    (substance, re.compile(pattern, re.IGNORECASE))
+    for substance, pattern in [
+        ("hydroxocobalamin", r"hydrox[oy]cobalamin"),
+        ("cyanocobalamin", r"cyanocobalamin"),
+        ("mecobalamin", r"\bme(?:thyl)?cobalamin"),
+        ("cobalamin", r"\bcobalamin|\bb ?-?12\b"),
+        ("cobalt", r"\bcobalt\b"),
+    ]
+]
+
+
 def meaning_in_text(concept: str, text: str) -> str | None:
     """What the words add to a concept: how far an operation went, how strict a diet, or which dementia; else None."""
     if concept == "cognitive_impairment":
         return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
+    if concept == "cobalamin_cobalt_allergy":
+        return next((substance for substance, pattern in _REACTED_TO if pattern.search(text)), None)
     if concept == "vegan_diet":
         return "strict"  # the only diets that are recognised by words
     name = concept.removesuffix("_status")

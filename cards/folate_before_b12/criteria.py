@@ -42,6 +42,7 @@ from cards.status import (
     Band,
     Cause,
     Documented,
+    allergies,
     anchor,
     b12_results_unknown,
     b12_status,
@@ -151,7 +152,7 @@ def _fixes(record: PatientRecord, today: date) -> dict[str, object]:
     ]
     first = min(injected, key=lambda draft: first_dose(draft, today), default=None)
     late = first is not None and first_dose(first, today) > tomorrow
-    allergic = any({*COBALAMINS, "cobalt"} & set(allergy.substances) for allergy in record.allergies)
+    allergic = any({*COBALAMINS, "cobalt"} & set(allergy.substances) for allergy in allergies(record))
     form = cobalamin(first.medicine) if first else None
     return {
         "begins": first_dose(first, today) if first and late else None,

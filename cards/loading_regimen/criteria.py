@@ -51,6 +51,7 @@ from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     TOTAL_B12,
     Documented,
+    allergies,
     anchor,
     documented_deficiency,
     has,
@@ -139,7 +140,7 @@ def _not_our_patient(order: Order, record: PatientRecord, today: date) -> str | 
         return "ordered by a research protocol"
     if any(each.name == "cyanide_poisoning" for each in order.indications):
         return "ordered for cyanide poisoning"
-    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in record.allergies):
+    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in allergies(record)):
         return "anaphylaxis to a cobalamin is recorded"
     return None
 

@@ -18,6 +18,7 @@ from cards.record import Course, Order, PatientRecord, Period, PeriodUnit, React
 from cards.rule import Alert, Excluded, Limits, Outcome
 from cards.status import (
     Cause,
+    allergies,
     anchor,
     deficiency_resolved,
     dietary_cause,
@@ -75,7 +76,7 @@ def _not_our_patient(order: Order, record: PatientRecord, limits: Limits, today:
         return "ordered by a research protocol"
     if deficiency_resolved(record, limits):
         return "the deficiency is recorded as resolved"
-    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in record.allergies):
+    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in allergies(record)):
         return "anaphylaxis to a cobalamin is recorded"
     return None
 

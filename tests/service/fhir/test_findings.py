@@ -164,6 +164,25 @@ def test_a_condition_in_words_alone_is_known_and_marked_as_such(text: str, name:
 
 
 @pytest.mark.parametrize(
+    ("code", "text", "substance"),
+    [
+        ("Z88.8", "Allergic to hydroxocobalamin", "hydroxocobalamin"),
+        ("T45.2X5A", "Adverse reaction to vitamin B12", "cobalamin"),
+        ("L23.0", "Allergic contact dermatitis due to cobalt", "cobalt"),
+        (None, "Allergy to cyanocobalamin", "cyanocobalamin"),
+    ],
+)
+def test_an_allergy_on_the_problem_list_is_to_what_its_words_name(code: str | None, text: str, substance: str) -> None:
+    found = problem(code={**(coded(ICD10CM, code) if code else {}), "text": text})
+    assert Concept("condition", "cobalamin_cobalt_allergy", substance) in found.concepts
+
+
+@pytest.mark.parametrize("code", ["Z88.8", "T45.2X5A", "L23.0"])
+def test_a_code_for_any_allergy_or_vitamin_names_no_cobalamin(code: str) -> None:
+    assert not any(each.specific for each in problem(code=coded(ICD10CM, code)).concepts)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "No evidence of pernicious anaemia",
