@@ -79,14 +79,13 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None
     if why := _not_our_patient(order, record, today):
         return Excluded(why)
-    if order is not _spokesman(record, limits):
-        return Excluded("the card stands on another order of the same course")
-
     began = anchor(record, limits, today)
     nerves = involvement(record, began, today)
     tongue = _glossitis(record, limits, began, today)
     if since := _long_intensive(order, record, limits, today):
         return _time_for_maintenance(order, record, limits, today, since, involved=bool(nerves or tongue))
+    if order is not _spokesman(record, limits):
+        return Excluded("the card stands on another order of the same course")
 
     ordered = _ordered(record, today)
     parts = _parts(ordered, today)
@@ -146,11 +145,12 @@ def _not_our_patient(order: Order, record: PatientRecord, today: date) -> str | 
 
 
 def _spokesman(record: PatientRecord, limits: Limits) -> Order | None:
-    """Of several drafts of one course the one that carries the card: a loading one before other injections."""
+    """Of several drafts of one course the one that carries the card: loading, maintenance, then other injections."""
     drafts = [each for each in record.drafts if each.selected and triggered_by(each, limits)]
     injected = [each for each in drafts if is_parenteral(each)]
     loading = [each for each in injected if intervals(each, Phase.LOADING)]
-    return next(iter((*loading, *injected, *drafts)), None)
+    maintaining = [each for each in injected if intervals(each, Phase.MAINTENANCE)]
+    return next(iter((*loading, *maintaining, *injected, *drafts)), None)
 
 
 # --- what is ordered ---------------------------------------------------------------------------------------------
