@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import MAXYEAR, MINYEAR, date, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from cards.record import Period, PeriodUnit
@@ -12,6 +12,9 @@ from cards.record import Period, PeriodUnit
 _DAYS = {PeriodUnit.HOUR: Decimal(1) / 24, PeriodUnit.DAY: Decimal(1), PeriodUnit.WEEK: Decimal(7)}
 # Average lengths, for comparing intervals and sharing a dose out over days; never for finding a date.
 _AVERAGE_DAYS = {**_DAYS, PeriodUnit.MONTH: Decimal("30.4375"), PeriodUnit.YEAR: Decimal("365.25")}
+
+_MONTHS = {PeriodUnit.MONTH: 1, PeriodUnit.YEAR: 12}
+_SHORTEST_MONTH, _LONGEST_MONTH = 28, 31
 
 
 # Each rule counts back from the day of the call, and by the same few numbers.
@@ -59,14 +62,54 @@ def upper_days(period: Period) -> Decimal:
     return average_days(period.high, period.unit)
 
 
+def is_longer(one: Period, other: Period) -> bool:
+    """Whether one interval is longer than another by its upper bound, and not the same in another spelling.
+
+    A month is said for anything from four weeks to 31 days, so 12 weeks, 13 weeks and 3 months are one interval.
+    """
+    in_months, other_in_months = one.unit in _MONTHS, other.unit in _MONTHS
+    if in_months == other_in_months:
+        return upper_days(one) > upper_days(other)
+    if in_months:
+        return one.high * _MONTHS[one.unit] * _SHORTEST_MONTH > upper_days(other)
+    return upper_days(one) > other.high * _MONTHS[other.unit] * _LONGEST_MONTH
+
+
 def in_words(period: Period) -> str:
-    """A period as a reader says it: `12 weeks`, `2-3 months`, `month`, `2 days`."""
+    """A period as a reader says it: `12 weeks`, `2-3 months`, `month`, `2 days`; never in fractions."""
     names = {"h": "hour", "d": "day", "wk": "week", "mo": "month", "a": "year"}
-    name = names[period.unit.value]
-    low, high = f"{period.low.normalize():f}", f"{period.high.normalize():f}"
+    whole = _in_whole_units(period)
+    name = names[whole.unit.value]
+    low, high = f"{whole.low.normalize():f}", f"{whole.high.normalize():f}"
     if low != high:
         return f"{low}-{high} {name}s"
     return name if low == "1" else f"{low} {name}s"
+
+
+def _in_whole_units(period: Period) -> Period:
+    """The period in its own unit where that gives whole numbers, else in months or weeks that fit, else rounded."""
+    low, high, unit = period.low, period.high, period.unit
+    if unit is PeriodUnit.YEAR and not _whole(low, high):
+        low, high, unit = low * 12, high * 12, PeriodUnit.MONTH
+    if _whole(low, high):
+        return Period(low, high, unit)
+    days = [average_days(each, unit) for each in (low, high)]
+    months = [each / _AVERAGE_DAYS[PeriodUnit.MONTH] for each in days]
+    if _whole(*months):
+        return Period(months[0], months[1], PeriodUnit.MONTH)
+    if days[1] < 1:
+        return Period(_rounded(days[0] * 24), _rounded(days[1] * 24), PeriodUnit.HOUR)
+    low, high = _rounded(days[0]), _rounded(days[1])
+    in_weeks = _whole(low / 7, high / 7)
+    return Period(low / 7, high / 7, PeriodUnit.WEEK) if in_weeks else Period(low, high, PeriodUnit.DAY)
+
+
+def _whole(*numbers: Decimal) -> bool:
+    return all(each == each.to_integral_value() for each in numbers)
+
+
+def _rounded(number: Decimal) -> Decimal:
+    return max(number.to_integral_value(ROUND_HALF_UP), Decimal(1))
 
 
 def span_in_words(days: int) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from cards.calendar import after, average_days, months_after, upper_days
+from cards.calendar import after, average_days, in_words, months_after, upper_days
 from cards.record import (
     BY_MOUTH_OR_NOSE,
     PARENTERAL,
@@ -133,14 +133,39 @@ _ONE_UNIT = Amount(Decimal(1), Decimal(1), AmountUnit.UNIT)
 
 
 def between_doses(instruction: Instruction) -> Period | None:
-    """The time from one dose to the next: "three times a week" is 7/3 days; None for a single dose."""
+    """The time from one dose to the next; None for a single dose.
+
+    "Three times a week" is 7/3 days; "twice a year" is six months of the calendar.
+    """
     if instruction.repeat is None:
         return None
     times, every = instruction.repeat
     if times == 1:
         return every
+    if months := _months_between(times, every):
+        return months
     low, high = average_days(every.low, every.unit), average_days(every.high, every.unit)
     return Period(low / times, high / times, PeriodUnit.DAY)
+
+
+def _months_between(times: Decimal, every: Period) -> Period | None:
+    """The whole months from one of several doses to the next, where months are what fits."""
+    months = {PeriodUnit.MONTH: 1, PeriodUnit.YEAR: 12}.get(every.unit)
+    if months is None or every.low * months % times or every.high * months % times:
+        return None
+    return Period(every.low * months / times, every.high * months / times, PeriodUnit.MONTH)
+
+
+def how_often(instruction: Instruction) -> str:
+    """`every 8 weeks`, or `3 times a week` where the time between two doses is no whole number; empty without one."""
+    gap = between_doses(instruction)
+    if gap is None or instruction.repeat is None:
+        return ""
+    times, every = instruction.repeat
+    if gap.low % 1 == 0 and gap.high % 1 == 0:
+        return f"every {in_words(gap)}"
+    length = in_words(every)
+    return f"{times.normalize():f} times {'in' if length[0].isdigit() else 'a'} {length}"
 
 
 def phase(instruction: Instruction) -> Phase:

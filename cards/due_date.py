@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
-from cards.calendar import after, upper_days
+from cards.calendar import after, is_longer, upper_days
 from cards.dosing import (
     COBALAMINS,
     Phase,
@@ -354,7 +354,7 @@ def shortened_recently(record: PatientRecord, plan: Plan, today: date, limits: L
         for interval in intervals(other, Phase.MAINTENANCE)
     ]
     longest = max(before, key=upper_days, default=plan.interval)
-    if upper_days(longest) <= upper_days(plan.interval):
+    if not is_longer(longest, plan.interval):
         return False
     where = standing(record, Plan(longest, None), limits, today)
     return where is None or where.state not in LATE

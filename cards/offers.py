@@ -23,9 +23,7 @@ from cards.library import Action, ChangeOrder, CreateOrder, CreateTest, DeleteDr
 from cards.neurology import optic_risk
 from cards.record import Course, PatientRecord, Source
 from cards.rule import Profile
-from cards.status import is_forgotten
-
-_ANY_COBALAMIN = frozenset({"cobalamin", "cobalt"})
+from cards.status import allergic, is_forgotten
 
 
 class Withheld(StrEnum):
@@ -133,11 +131,6 @@ def _taken_in_that_dose(course: Course, regimen: Regimen) -> bool:
         return False
     amount = daily_cobalamin(course)
     return amount is not None and amount.low >= regimen.dose_mg * 1000
-
-
-def allergic(record: PatientRecord, drug: str) -> bool:
-    """Whether an allergy to this cobalamin, to vitamin B12 of no stated form, or to cobalt is recorded."""
-    return any({drug, *_ANY_COBALAMIN} & set(allergy.substances) for allergy in record.allergies)
 
 
 def only_removes(actions: Iterable[Action]) -> bool:

@@ -278,11 +278,11 @@ def _yaml(path: Path) -> Any:
 _SITES = [
     ("ventrogluteal", r"ventr[ao]-?\s?gluteal|\bvg site\b"),
     ("hip", r"\bhip\b"),
-    ("upper_outer_quadrant", r"upper[\s-]+outer[\s-]+quadrant|\buoq\b"),
+    ("upper_outer_quadrant", r"(?:upper[\s/-]+outer|outer[\s/-]+upper)[\s-]+quad(?:rant)?\b|\buoq\b"),
     ("other_quadrant", r"(?:upper[\s-]+inner|lower[\s-]+(?:outer|inner))[\s-]+quadrant.{0,25}(?:buttock|glut)"),
-    ("buttock", r"buttocks?\b|\bbum\b|dorso-?\s?gluteal|gluteus maximus"),
-    ("gluteal_unspecified", r"\bglut(?:e|es|eal|eus)\b|gluteus medius"),
-    ("deltoid", r"deltoid"),
+    ("buttock", r"buttocks?\b|\bbum\b|dorso-?\s?gluteal|\bglut(?:eus)?\.?\s*max(?:imus)?\b"),
+    ("gluteal_unspecified", r"\bglut(?:e|es|eal|eus|s)?\b"),
+    ("deltoid", r"deltoid|\bdelts?\b"),
     ("vastus_lateralis", r"vastus lateralis"),
     ("rectus_femoris", r"rectus femoris"),
     ("thigh", r"thigh"),
@@ -294,7 +294,19 @@ _ANY_SITE = re.compile("|".join(pattern for _, pattern in _SITES), re.IGNORECASE
 _AVOIDED = re.compile(
     r"\b(?:avoid\w*|not|never|no|don'?t|instead of|rather than|contraindicated)\b[^.;,]{0,40}$", re.IGNORECASE
 )
-_SIDE = re.compile(r"\b(left|right|lt|rt)\b", re.IGNORECASE)
+_AVOIDED_AFTER = re.compile(
+    r"^(?:\s+(?:route|sites?|region|area|muscles?|use|inj\w*))*[\s:=-]+(?:is |are )?"
+    r"(?:(?:to|must|should|can) ?(?:be )?(?:avoided|not)|avoided|contraindicated|cannot|"
+    r"not (?:suitable|allowed|possible|recommended|to be|tolerated|advised|for use|usable))",
+    re.IGNORECASE,
+)
+_SIDE = re.compile(
+    r"\b(?:left|right|lt|rt)\b|\b[lr]\b(?=[.)]?\s*(?:" + "|".join(pattern for _, pattern in _SITES) + r"))"
+    r"|(?<=\()[lr](?=\))|(?<=[a-z][ ,])[lr]$|(?<=[a-z], )[lr]$",
+    re.IGNORECASE,
+)
+_BEARS_ON = 80
+_CLAUSE = re.compile(r"[.;,]")
 
 
 @remembered
@@ -302,10 +314,24 @@ def _site_in_text(text: str) -> tuple[str, str | None] | None:
     if not _ANY_SITE.search(text):
         return None
     for kind, pattern in _SITE_PATTERNS:
-        match = pattern.search(text)
-        if match and not _AVOIDED.search(text[: match.start()]):
-            side = _SIDE.search(text)
-            return kind, {"l": "left", "r": "right"}[side.group()[0].lower()] if side else None
+        for match in pattern.finditer(text):
+            if not (_AVOIDED.search(_just_before(text, match)) or _AVOIDED_AFTER.search(text[match.end() :])):
+                return kind, _side_in_text(text, match)
+    return None
+
+
+def _just_before(text: str, match: re.Match[str]) -> str:
+    """What stands before a match, as far back as it may bear on it."""
+    return text[max(0, match.start() - _BEARS_ON) : match.start()]
+
+
+def _side_in_text(text: str, site: re.Match[str]) -> str | None:
+    """The side that goes with a site: in the site's own clause, else behind it, else anywhere; two sides are none."""
+    before, behind = _CLAUSE.split(text[: site.start()])[-1], _CLAUSE.split(text[site.end() :])[0]
+    for part in (before + site.group() + behind, text[site.end() :], text):
+        sides = {match.group()[0].lower() for match in _SIDE.finditer(part)}
+        if sides:
+            return {"l": "left", "r": "right"}[sides.pop()] if len(sides) == 1 else None
     return None
 
 
@@ -323,9 +349,27 @@ _ROUTES_IN_TEXT = [
 _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
 
 
+# "Not IM", "do not give by the IM route", "avoid IM or IV"; what stands between names no other thing.
+_ROUTE_AVOIDED = re.compile(
+    r"\b(?:avoid(?:ing)?|not|never|no|don'?t|instead of|rather than|other than)\s+"
+    r"(?:(?:to|be|for|give|given|giving|use|used|using|inject|injected|administer|administered|by|via|the|an?|any|as|it|"
+    r"this|into|deep|suitable|"
+    + "|".join(f"(?:{pattern})(?: route)?(?=\\s*(?:/|or\\b|nor\\b))" for _, pattern in _ROUTES_IN_TEXT)
+    + r"|/|or|nor)\s*){0,6}$",
+    re.IGNORECASE,
+)
+
+
 @remembered
 def _route_in_text(text: str) -> str | None:
-    return next((kind for kind, pattern in _ROUTE_PATTERNS if pattern.search(text)), None)
+    return next((kind for kind, pattern in _ROUTE_PATTERNS if _names_unless_avoided(pattern, text)), None)
+
+
+def _names_unless_avoided(route: re.Pattern[str], text: str) -> bool:
+    return any(
+        not (_ROUTE_AVOIDED.search(_just_before(text, match)) or _AVOIDED_AFTER.search(text[match.end() :]))
+        for match in route.finditer(text)
+    )
 
 
 # "Serum B12", "B12, folate and ferritin", "Repeat B12 level" ask for a measurement; "B12 injection" does not.
@@ -411,10 +455,27 @@ _BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
 _DIVERSION = re.compile(r"duodenal switch|biliopancreatic", re.IGNORECASE)
 
 
+# The form that is named goes before vitamin B12 of no stated form, and that before the metal.
+_REACTED_TO = [
+    (substance, re.compile(pattern, re.IGNORECASE))
+    for substance, pattern in [
+        ("hydroxocobalamin", r"hydrox[oy]cobalamin"),
+        ("cyanocobalamin", r"cyanocobalamin"),
+        ("mecobalamin", r"\bme(?:thyl)?cobalamin"),
+        ("cobalamin", r"\bcobalamin|\bb ?-?12\b"),
+        ("cobalt", r"\bcobalt\b"),
+    ]
+]
+
+
 def meaning_in_text(concept: str, text: str) -> str | None:
-    """What the words add to a concept: how far an operation went, or which dementia it is; else None."""
+    """What the words add to a concept: how far an operation went, how strict a diet, or which dementia; else None."""
     if concept == "cognitive_impairment":
         return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
+    if concept == "cobalamin_cobalt_allergy":
+        return next((substance for substance, pattern in _REACTED_TO if pattern.search(text)), None)
+    if concept == "vegan_diet":
+        return "strict"  # the only diets that are recognised by words
     name = concept.removesuffix("_status")
     if name == "gastrectomy":
         return "total" if _TOTAL.search(text) else "unspecified"

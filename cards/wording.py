@@ -42,8 +42,8 @@ _AMERICAN = {
     "full blood count": "complete blood count",
 }
 _BRITISH = re.compile("|".join(map(re.escape, _AMERICAN)), re.IGNORECASE)
-# Behind a number: British prescribers write micrograms out, American ones abbreviate. The letters stand before the test of
-# the number: for letters a text is searched fast.
+# Behind a number: British prescribers write micrograms out, American ones abbreviate. The letters stand before the test
+# for the number: they are searched fast.
 _MCG = re.compile(r" mcg(?<=\d mcg)\b")
 _MICROGRAMS = re.compile(r"(?<=\d) micrograms?\b")
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from cards.calendar import in_words
-from cards.dosing import between_doses
+from cards.dosing import how_often
 from cards.record import (
     Allergy,
     Amount,
@@ -233,8 +233,8 @@ def _instruction(instruction: Instruction) -> str:
         parts.append(instruction.route.value)
     if instruction.site:
         parts.append(f"into the {_site(instruction.site)}")
-    if interval := between_doses(instruction):
-        parts.append(f"every {in_words(interval)}")
+    if often := how_often(instruction):
+        parts.append(often)
     if instruction.timing_unread:
         parts.append("how often in words that could not be read")
     if instruction.lasts:

@@ -25,6 +25,7 @@ from cards.status import (
     band,
     deficiency_resolved,
     in_hospice,
+    in_pregnancy,
     newest,
     younger_than,
 )
@@ -229,6 +230,7 @@ def _alert(start: _Start, late: _Recheck, record: PatientRecord, limits: Limits,
     persisting = _persisting(record, limits, today)
     injected = _on_injections(record, limits, today)
     mma = full and (borderline or persisting is not None)
+    pregnant = in_pregnancy(record, limits, today)
     facts: dict[str, object] = {
         "drug": start.drug,
         "surgery": start.surgery,
@@ -239,8 +241,12 @@ def _alert(start: _Start, late: _Recheck, record: PatientRecord, limits: Limits,
         "late": span_in_words((today - late.due).days),
         "injected": injected,
         "full": full,
-        "level_first": full and not injected,
-        "level_too": full and injected,
+        # Total B12 falls in pregnancy without deficiency.
+        "pregnant": pregnant,
+        "level_first": full and not injected and not pregnant,
+        "active_first": full and not injected and pregnant,
+        "level_too": full and injected and not pregnant,
+        "active_too": full and injected and pregnant,
         "mma": mma,
         "borderline": borderline,
         "persisting": persisting,

@@ -13,7 +13,7 @@ from cards.dosing import COBALAMINS, ENDING, cobalamin, is_parenteral, route_of
 from cards.due_date import injections
 from cards.record import BY_MOUTH_OR_NOSE, Allergy, Order, PatientRecord, Reaction, Source
 from cards.rule import Alert, Excluded, Limits, Outcome
-from cards.status import has, younger_than
+from cards.status import allergies, has, younger_than
 
 _UNKNOWN_FORM = "cobalamin"
 _COBALT = "cobalt"
@@ -77,23 +77,11 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded("cyanide poisoning")
     if record.patient.deceased:
         return Excluded("the patient has died")
-    entries = (*record.allergies, *_on_the_problem_list(record))
-    matches = [match for each in entries if (match := _match(each, order, record, limits))]
+    matches = [match for each in allergies(record) if (match := _match(each, order, record, limits))]
     if not matches:
         return None
     worst = min(matches, key=lambda match: _LOUDEST_FIRST.index(match.variant))
     return Alert(worst.variant, _facts(worst, drug, order, record, today), order)
-
-
-def _on_the_problem_list(record: PatientRecord) -> list[Allergy]:
-    """Reactions that are recorded as problems: codes of reactions to a cobalamin, with nothing said of their kind."""
-    return [
-        Allergy((concept.meaning,), when=problem.dated)
-        for problem in record.problems
-        if problem.present and problem.certain
-        for concept in problem.concepts
-        if concept.name == "cobalamin_cobalt_allergy" and concept.meaning and concept.specific
-    ]
 
 
 def _match(allergy: Allergy, order: Order, record: PatientRecord, limits: Limits) -> Match | None:

@@ -42,11 +42,13 @@ from cards.status import (
     Band,
     Cause,
     Documented,
+    allergies,
     anchor,
     b12_results_unknown,
     b12_status,
     documented_deficiency,
     has,
+    in_pregnancy,
     irreversible_cause,
     macrocytosis,
     newest,
@@ -95,7 +97,11 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded("under 16 without documented deficiency")
 
     methotrexate = _taking(record, "methotrexate") or "methotrexate" in _indications(order)
-    pregnant = has(record, "pregnancy", "preconception") or bool({"pregnancy", "preconception"} & _indications(order))
+    pregnant = (
+        in_pregnancy(record, limits, today)
+        or has(record, "preconception")
+        or bool({"pregnancy", "preconception"} & _indications(order))
+    )
     facts: dict[str, object] = {
         "drug": ingredient,
         "dose_mcg": _dose(order, ingredient),
@@ -146,7 +152,7 @@ def _fixes(record: PatientRecord, today: date) -> dict[str, object]:
     ]
     first = min(injected, key=lambda draft: first_dose(draft, today), default=None)
     late = first is not None and first_dose(first, today) > tomorrow
-    allergic = any({*COBALAMINS, "cobalt"} & set(allergy.substances) for allergy in record.allergies)
+    allergic = any({*COBALAMINS, "cobalt"} & set(allergy.substances) for allergy in allergies(record))
     form = cobalamin(first.medicine) if first else None
     return {
         "begins": first_dose(first, today) if first and late else None,

@@ -6,12 +6,12 @@ THEN  say so, with the technique, and offer a way that is not into the muscle.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from cards.dosing import ENDING, cobalamin, route_of
 from cards.record import Order, PatientRecord, Route
 from cards.rule import Alert, Excluded, Limits, Outcome
-from cards.status import has, is_above, is_below, newest, younger_than
+from cards.status import has, high_inr, is_below, low_platelets, younger_than
 
 # An injection whose route is not stated is taken as intramuscular, the usual way of giving a cobalamin.
 _INTO_MUSCLE = frozenset({Route.INTRAMUSCULAR, Route.INJECTION})
@@ -37,11 +37,9 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded("the patient has died")
     drug = cobalamin(order.medicine)
     facts = {"drug": drug, "inr": None, "platelets": None, "subcutaneous": drug == "cyanocobalamin"}
-    inr = newest(record.labs, "inr", today - timedelta(days=limits.whole("inr_days")))
-    if inr and is_above(inr, limits["inr_upper"]):
+    if inr := high_inr(record, limits, today):
         return Alert("inr", {**facts, "inr": inr}, order)
-    platelets = newest(record.labs, "platelets", today - timedelta(days=limits.whole("platelets_days")))
-    if platelets and is_below(platelets, limits["platelets_low_below"]):
+    if platelets := low_platelets(record, limits, today):
         very_low = is_below(platelets, limits["platelets_very_low_below"])
         return Alert("platelets_very_low" if very_low else "platelets", {**facts, "platelets": platelets}, order)
     if _bleeding_disorder(record):

@@ -33,6 +33,7 @@ from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     TOTAL_B12,
     Cause,
+    allergies,
     anchor,
     in_hospice,
     irreversible_cause,
@@ -234,7 +235,9 @@ def _anaphylaxis(course: Course, record: PatientRecord) -> bool:
     if course.why_not is WhyNot.ANAPHYLAXIS:
         return True
     substances = {cobalamin(course.medicine), "cobalamin", "cobalt"}
-    return any(each.reaction is Reaction.ANAPHYLAXIS and substances & set(each.substances) for each in record.allergies)
+    return any(
+        each.reaction is Reaction.ANAPHYLAXIS and substances & set(each.substances) for each in allergies(record)
+    )
 
 
 # --- since when --------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from cards.dosing import (
     between_doses,
     cobalamin,
     daily,
+    how_often,
     is_parenteral,
     mass,
     route_of,
@@ -50,6 +51,7 @@ from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     TOTAL_B12,
     Documented,
+    allergies,
     anchor,
     documented_deficiency,
     has,
@@ -77,14 +79,13 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None
     if why := _not_our_patient(order, record, today):
         return Excluded(why)
-    if order is not _spokesman(record, limits):
-        return Excluded("the card stands on another order of the same course")
-
     began = anchor(record, limits, today)
     nerves = involvement(record, began, today)
     tongue = _glossitis(record, limits, began, today)
     if since := _long_intensive(order, record, limits, today):
         return _time_for_maintenance(order, record, limits, today, since, involved=bool(nerves or tongue))
+    if order is not _spokesman(record, limits):
+        return Excluded("the card stands on another order of the same course")
 
     ordered = _ordered(record, today)
     parts = _parts(ordered, today)
@@ -113,7 +114,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         "nerves": nerves,
         "tongue": tongue,
         "since": None,
-        "every": "",
+        "often": "",
         "past_nerves": False,
         **_fixes(order, ordered, limits, today, neurological=bool(nerves or tongue)),
     }
@@ -138,17 +139,18 @@ def _not_our_patient(order: Order, record: PatientRecord, today: date) -> str | 
         return "ordered by a research protocol"
     if any(each.name == "cyanide_poisoning" for each in order.indications):
         return "ordered for cyanide poisoning"
-    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in record.allergies):
+    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in allergies(record)):
         return "anaphylaxis to a cobalamin is recorded"
     return None
 
 
 def _spokesman(record: PatientRecord, limits: Limits) -> Order | None:
-    """Of several drafts of one course the one that carries the card: a loading one before other injections."""
+    """Of several drafts of one course the one that carries the card: loading, maintenance, then other injections."""
     drafts = [each for each in record.drafts if each.selected and triggered_by(each, limits)]
     injected = [each for each in drafts if is_parenteral(each)]
     loading = [each for each in injected if intervals(each, Phase.LOADING)]
-    return next(iter((*loading, *injected, *drafts)), None)
+    maintaining = [each for each in injected if intervals(each, Phase.MAINTENANCE)]
+    return next(iter((*loading, *maintaining, *injected, *drafts)), None)
 
 
 # --- what is ordered ---------------------------------------------------------------------------------------------
@@ -432,7 +434,7 @@ def _time_for_maintenance(
         for each in record.planned
     ):
         return Excluded("a review is booked")
-    gap = next(gap for each in order.instructions if (gap := between_doses(each)))
+    often = next(often for each in order.instructions if (often := how_often(each)))
     return Alert(
         "review_due",
         {
@@ -443,7 +445,7 @@ def _time_for_maintenance(
             "nerves": None,
             "tongue": None,
             "since": since,
-            "every": in_words(gap),
+            "often": often,
             "past_nerves": history(record, anchor(record, limits, today), today) is not None,
             **dict.fromkeys(_FIXES, False),
         },

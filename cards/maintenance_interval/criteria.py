@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from cards.calendar import in_words, months_before, upper_days
+from cards.calendar import in_words, is_longer, months_before, upper_days
 from cards.dosing import COBALAMINS, CURRENT, ENDING, Phase, begins, cobalamin
 from cards.due_date import default_interval, intervals, maintenance_orders
 from cards.neurology import NeurologicalFinding, history
@@ -18,6 +18,7 @@ from cards.record import Course, Order, PatientRecord, Period, PeriodUnit, React
 from cards.rule import Alert, Excluded, Limits, Outcome
 from cards.status import (
     Cause,
+    allergies,
     anchor,
     deficiency_resolved,
     dietary_cause,
@@ -75,7 +76,7 @@ def _not_our_patient(order: Order, record: PatientRecord, limits: Limits, today:
         return "ordered by a research protocol"
     if deficiency_resolved(record, limits):
         return "the deficiency is recorded as resolved"
-    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in record.allergies):
+    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in allergies(record)):
         return "anaphylaxis to a cobalamin is recorded"
     return None
 
@@ -142,6 +143,7 @@ def _lengthens(gap: Period, replaced: Course, limits: Limits, today: date) -> bo
         began is not None
         and before is not None
         and began <= months_before(today, limits.whole("effective_months"))
+        and is_longer(gap, before)
         and upper_days(gap) - upper_days(before) > limits["lengthened_days"]
     )
 
@@ -186,6 +188,7 @@ def _regimen_like(before: Period, limits: Limits) -> tuple[str, Period] | None:
             (name, interval)
             for name, interval in regimens.items()
             if abs(upper_days(interval) - upper_days(before)) <= limits["lengthened_days"]
+            or not (is_longer(interval, before) or is_longer(before, interval))
         ),
         None,
     )

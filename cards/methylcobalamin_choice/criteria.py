@@ -12,7 +12,7 @@ from cards.dosing import ENDING, Phase, ingredient_of, is_parenteral, phase, run
 from cards.neurology import history, optic_risk
 from cards.record import Course, Order, PatientRecord
 from cards.rule import Alert, Excluded, Limits, Outcome
-from cards.status import anchor, has, severe_kidney_disease, younger_than
+from cards.status import allergies, anchor, has, severe_kidney_disease, younger_than
 
 _WITHOUT_REGIMEN = frozenset({"mecobalamin", "cobamamide"})
 _STANDARD = frozenset({"hydroxocobalamin", "cyanocobalamin"})
@@ -77,7 +77,7 @@ def _not_asked(order: Order, record: PatientRecord, today: date) -> str | None:
         return "ordered by a research protocol"
     if has(record, "inborn_error_cobalamin"):
         return "inborn error of cobalamin metabolism under specialist care"
-    if any(_STANDARD & set(allergy.substances) for allergy in record.allergies):
+    if any(_STANDARD & set(allergy.substances) for allergy in allergies(record)):
         return "an allergy to the standard injection is recorded"
     if _beside_standard(order, record, today):
         return "given beside a standard injection"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from cards.calendar import in_words, months_before, span_in_words, upper_days
+from cards.calendar import in_words, is_longer, months_before, span_in_words
 from cards.cover import oral_bridging
 from cards.dosing import ENDING, Phase, begins, cobalamin, mass
 from cards.due_date import (
@@ -253,7 +253,7 @@ def _facts(
         "over_a_year": where.state is DueState.LOST,
         "on_hold": course is not None and course.status is CourseStatus.ON_HOLD,
         "shorter": in_words(shorter),
-        "lengthy_interval": past is not None and ordered and upper_days(plan.interval) > upper_days(shorter),
+        "lengthy_interval": past is not None and ordered and is_longer(plan.interval, shorter),
         **_today(record, course, drug or cobalamin(given[-1].medicine) if given else drug),
     }
 

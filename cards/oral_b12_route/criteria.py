@@ -34,8 +34,11 @@ from cards.status import (
     Band,
     Cause,
     absorption_risks,
+    allergic,
+    allergy_advice_first,
     anchor,
     b12_status,
+    bleeds_easily,
     dietary_cause,
     documented_deficiency,
     has,
@@ -50,6 +53,7 @@ _WAYS = {
     Route.BUCCAL: "in the cheek",
     Route.NASAL: "into the nose",
 }
+_REGIMENS = ("load_nerves", "load", "maintain", "maintain_nerves")
 _ONCE_A_DAY = Repeat(Decimal(1), Period(Decimal(1), Decimal(1), PeriodUnit.DAY))
 
 
@@ -211,14 +215,21 @@ def _alert(
     amount = daily_cobalamin(order)
     given = injections(record)
     route = route_by_mouth_or_nose(order)
-    inject = variant in ("low_dose", "high_dose") and not explained
-    loaded = loading_completed(record, limits) is not None
-    nerves = history(record, anchor(record, limits, today), today) is not None
-    raised = variant in ("low_dose", "malabsorption")
+    drug = cobalamin(order.medicine)
+    treats = amount is not None and not _is_low(amount, limits)
+    allergy_first = allergy_advice_first(record)
+    drug_allergy = drug is not None and allergic(record, drug)
+    called_for = variant != "malabsorption" and not explained
+    bleeding = bleeds_easily(record, limits, today) if called_for else None
+    inject = called_for and not allergy_first
+    first = inject and not bleeding and (variant == "neurological" or _injections_first(variant, limits))
+    # The form that is drafted is neither raised against an allergy to it, nor is another one put in its place.
+    by_mouth = variant in ("low_dose", "malabsorption") or (variant == "neurological" and not first)
+    raised = by_mouth and not treats and not drug_allergy
     in_place = _once_a_day_of_no_fixed_strength(order)
-    injections_first = variant == "low_dose" and inject and not limits.says("oral_covers_malabsorption")
+    regimen = _regimen(variant, record, limits, today)
     facts: dict[str, object] = {
-        "drug": cobalamin(order.medicine),
+        "drug": drug,
         "dose_mcg": amount.low.quantize(Decimal(1)) if amount else None,
         "way": _WAYS[route] if route else "",
         "minimum": limits["oral_cover_mcg_day"],
@@ -227,19 +238,32 @@ def _alert(
         "risk": risk,
         "explained": explained,
         "last": given[-1].when.latest if given else None,
-        "injections_first": injections_first,
-        "neurological": variant == "neurological",
-        "load_first": injections_first and not loaded,
-        "maintain_first": injections_first and loaded and not nerves,
-        "maintain_nerves_first": injections_first and loaded and nerves,
+        "injections_first": first,
+        "allergy_first": allergy_first,
+        "drug_allergy": drug_allergy,
+        "ask_allergy": allergy_first or drug_allergy,
+        "bleeding": bleeding,
+        **{f"{each}_first": first and each == regimen for each in _REGIMENS},
+        **{each: inject and not first and each == regimen for each in _REGIMENS},
         "raise": raised and in_place,
         "replace": raised and not in_place,
-        "load": inject and not injections_first and not loaded,
-        "maintain": inject and not injections_first and loaded and not nerves,
-        "maintain_nerves": inject and not injections_first and loaded and nerves,
-        "keep": variant in ("high_dose", "neurological") and amount is not None and not _is_low(amount, limits),
+        "keep": variant in ("high_dose", "neurological") and treats,
     }
     return Alert(variant, facts, order)
+
+
+def _injections_first(variant: str, limits: Limits) -> bool:
+    """Whether a dose that is too low is a reason for injections first: a matter of the profile."""
+    return variant == "low_dose" and not limits.says("oral_covers_malabsorption")
+
+
+def _regimen(variant: str, record: PatientRecord, limits: Limits, today: date) -> str:
+    """Which injections the patient would get: loading, or maintenance after a complete one."""
+    if variant == "neurological":
+        return "load_nerves"
+    if loading_completed(record, limits) is None:
+        return "load"
+    return "maintain_nerves" if history(record, anchor(record, limits, today), today) else "maintain"
 
 
 def _is_low(amount: Mcg, limits: Limits) -> bool:

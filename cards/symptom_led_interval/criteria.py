@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from cards.calendar import after, in_words, months_before, span_in_words, upper_days
+from cards.calendar import after, in_words, is_longer, months_before, span_in_words, upper_days
 from cards.dosing import LOADING_DAYS, Phase, cobalamin
 from cards.due_date import (
     Plan,
@@ -119,7 +119,7 @@ def _shortened_since(day: date, plan: Plan, record: PatientRecord, limits: Limit
     if course.authored.latest <= min(day, changed):
         return False
     return any(
-        upper_days(interval) > upper_days(plan.interval)
+        is_longer(interval, plan.interval)
         for other in maintenance_orders(record)
         if other is not course
         for interval in intervals(other, Phase.MAINTENANCE)
@@ -130,8 +130,8 @@ def _step(plan: Plan, found: _Return, limits: Limits, today: date) -> tuple[str,
     """What comes next after this interval, and the facts for the card."""
     neurological = default_interval(limits, neurological=True)
     month = Period(Decimal(1), Decimal(1), PeriodUnit.MONTH)
-    to_usual = upper_days(plan.interval) > upper_days(neurological)
-    to_month = not to_usual and upper_days(plan.interval) > upper_days(month)
+    to_usual = is_longer(plan.interval, neurological)
+    to_month = not to_usual and is_longer(plan.interval, month)
     shorter = neurological if to_usual else month
     facts: dict[str, object] = {
         "drug": cobalamin(plan.course.medicine) if plan.course else "cobalamin",

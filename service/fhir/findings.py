@@ -314,14 +314,14 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
         coded = tuple(each for each in coded if each.name == "folate_deficiency")
     if _NOT_LEBER.search(" ".join(words)):
         coded = tuple(each for each in coded if each.name != "leber_hereditary_optic_neuropathy")
-    return tuple(_named(each, meant) for each in coded), False
+    return tuple(_named(each, meant, words) for each in coded), False
 
 
-def _named(concept: Concept, named: set[str]) -> Concept:
+def _named(concept: Concept, named: set[str], words: list[str]) -> Concept:
     """A concept of an unspecific code made specific by words that name it; `total gastrectomy` says its extent too."""
     if concept.specific or concept.name not in named:
         return concept
-    return replace(concept, specific=True)
+    return replace(concept, specific=True, meaning=concept.meaning or meaning_in_text(concept.name, " ".join(words)))
 
 
 def _with_extent(concept: Concept, words: list[str]) -> Concept:

@@ -43,10 +43,12 @@ _MODELS: dict[str, Any] = {
     "Task": Task,
 }
 _GLUTEAL_SITES = frozenset({"buttock", "other_quadrant", "upper_outer_quadrant", "gluteal_unspecified"})
+_UPPER_OUTER = r"(?:(?:upper[\s/-]+outer|outer[\s/-]+upper)[\s-]+quad(?:rant)?\b|\bUOQ\b)"
 _GLUTEAL_WORDS = re.compile(
-    r"(?:(?:upper[\s-]+outer[\s-]+quadrant|UOQ)\s+(?:of\s+)?(?:the\s+)?)?(?P<side>left\s+|right\s+)?"
-    r"(?:dorso-?gluteal(?:\s+(?:site|muscle|region))?|glut(?:eus|eal|e)s?(?:\s+(?:maximus|medius|site|muscle|region))?"
-    r"|buttocks?|bum|upper[\s-]+outer[\s-]+quadrant|UOQ)",
+    rf"(?:{_UPPER_OUTER}\s+(?:of\s+)?(?:the\s+)?)?(?P<side>\b(?:left|right|lt|rt|l|r)\b\.?\s+)?"
+    r"(?:dorso-?\s?gluteal(?:\s+(?:site|muscle|region))?"
+    r"|\bglut(?:eus|eal|e)?s?\b(?:\.?\s*\b(?:max(?:imus)?|med(?:ius)?|site|muscle|region)\b)?"
+    rf"|buttocks?|\bbum\b|{_UPPER_OUTER})",
     re.IGNORECASE,
 )
 _TEXTS = ("text", "patientInstruction")
@@ -380,10 +382,18 @@ def _site_of(concept: Any, terminology: Terminology) -> Site | None:
 
 
 def _moved_in_words(text: str, site: str, terminology: Terminology) -> str:
-    """The instruction with the gluteal site replaced. Raises `CannotWrite` when it would still name one."""
+    """The instruction with the gluteal site replaced.
+
+    Raises `CannotWrite` when it would still name one, or when it also names one that is to be avoided.
+    """
     found = terminology.site_in_text(text)
     if not found or found[0] not in _GLUTEAL_SITES:
         return text
+    named = list(_GLUTEAL_WORDS.finditer(text))
+    starts = [0, *(match.end() for match in named[:-1])]
+    ends = [*(match.start() for match in named[1:]), len(text)]
+    if not all(terminology.site_in_text(text[start:end]) for start, end in zip(starts, ends, strict=True)):
+        raise CannotWrite
     moved = _GLUTEAL_WORDS.sub(lambda match: f"{match.group('side') or ''}{site}", text)
     still = terminology.site_in_text(moved)
     if still and still[0] in _GLUTEAL_SITES:

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from cards.calendar import after, average_days, in_words, months_after, months_before, upper_days
-from cards.record import Period, PeriodUnit
+from cards.calendar import after, average_days, in_words, is_longer, months_after, months_before, upper_days
+from cards.dosing import between_doses, how_often
+from cards.record import Instruction, Period, PeriodUnit, Repeat
 
 HOUR, DAY, WEEK, MONTH, YEAR = PeriodUnit
 
@@ -96,6 +97,31 @@ def test_a_year_is_twelve_months_on_average() -> None:
 
 
 @pytest.mark.parametrize(
+    ("weeks", "months"), [("4", "1"), ("8", "2"), ("12", "3"), ("13", "3"), ("24", "6"), ("26", "6"), ("52", "12")]
+)
+def test_weeks_and_months_that_say_the_same_are_no_change(weeks: str, months: str) -> None:
+    assert not is_longer(_period(weeks, WEEK), _period(months, MONTH))
+    assert not is_longer(_period(months, MONTH), _period(weeks, WEEK))
+
+
+@pytest.mark.parametrize(
+    ("longer", "shorter"),
+    [
+        (_period("3", MONTH), _period("11", WEEK)),
+        (_period("9", WEEK), _period("2", MONTH)),
+        (_period("5", WEEK), _period("1", MONTH)),
+        (_period("14", WEEK), _period("3", MONTH)),
+        (_period("13", WEEK), _period("12", WEEK)),
+        (_period("2", MONTH, "3"), _period("2", MONTH)),
+        (_period("1", YEAR), _period("6", MONTH)),
+    ],
+)
+def test_a_longer_interval_is_one_in_any_spelling(longer: Period, shorter: Period) -> None:
+    assert is_longer(longer, shorter)
+    assert not is_longer(shorter, longer)
+
+
+@pytest.mark.parametrize(
     ("period", "words"),
     [
         (_period("12", WEEK), "12 weeks"),
@@ -105,8 +131,35 @@ def test_a_year_is_twelve_months_on_average() -> None:
         (_period("10", DAY), "10 days"),  # never "1E+1 days"
         (_period("100", DAY), "100 days"),
         (_period("3.0", MONTH), "3 months"),
-        (_period("1.5", YEAR), "1.5 years"),
+        (_period("1.5", YEAR), "18 months"),
+        (_period("0.5", YEAR), "6 months"),
+        (_period("182.625", DAY), "6 months"),
+        (_period("1.5", MONTH), "46 days"),
+        (_period("49.2", DAY), "7 weeks"),
+        (_period("0.5", MONTH, "1.5"), "15-46 days"),
+        (_period("0.25", DAY), "6 hours"),
+        (_period("0.1", HOUR), "hour"),
     ],
 )
 def test_a_period_is_said_in_words(period: Period, words: str) -> None:
     assert in_words(period) == words
+
+
+@pytest.mark.parametrize(
+    ("times", "every", "words"),
+    [
+        ("1", _period("12", WEEK), "every 12 weeks"),
+        ("2", _period("1", YEAR), "every 6 months"),
+        ("4", _period("1", YEAR), "every 3 months"),
+        ("2", _period("6", MONTH), "every 3 months"),
+        ("5", _period("1", YEAR), "5 times a year"),
+        ("3", _period("1", WEEK), "3 times a week"),
+        ("5", _period("2", WEEK), "5 times in 2 weeks"),
+    ],
+)
+def test_how_often_is_said_without_fractions(times: str, every: Period, words: str) -> None:
+    assert how_often(Instruction(repeat=Repeat(Decimal(times), every))) == words
+
+
+def test_twice_a_year_is_six_months_of_the_calendar() -> None:
+    assert between_doses(Instruction(repeat=Repeat(Decimal(2), _period("1", YEAR)))) == _period("6", MONTH)

@@ -138,6 +138,34 @@ async def test_a_site_that_stands_in_words_alone_is_moved_in_the_words() -> None
     assert "deltoid" in moved["text"]
 
 
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("1 mg IM into L glut max", "1 mg IM into L deltoid"),
+        ("1 mg IM, outer upper quadrant of the R buttock", "1 mg IM, R deltoid"),
+    ],
+)
+async def test_a_site_in_short_is_moved_with_its_side(text: str, moved: str) -> None:
+    draft = buttock_draft()
+    del draft["dosageInstruction"][0]["site"]
+    draft["dosageInstruction"][0]["text"] = text
+
+    [card] = (await signed(draft))["cards"]
+
+    assert actions(card, "update")[0]["resource"]["dosageInstruction"][0]["text"] == moved
+
+
+async def test_words_that_also_say_which_site_to_avoid_are_left_to_be_changed_by_hand() -> None:
+    draft = buttock_draft()
+    del draft["dosageInstruction"][0]["site"]
+    draft["dosageInstruction"][0]["text"] = "1 mg IM, avoid the left buttock, use the right buttock"
+
+    [card] = (await signed(draft))["cards"]
+
+    assert actions(card, "update") == []
+    assert "**To do by hand** Move to the deltoid" in card["detail"]
+
+
 async def test_an_order_of_an_older_fhir_version_keeps_its_shape() -> None:
     draft = {
         "resourceType": "MedicationOrder",

@@ -234,6 +234,8 @@ V3_ROUTE = "http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration"
         ({"text": "1 mg sub-cut monthly"}, Route.SUBCUTANEOUS),
         ({"text": "one by mouth daily"}, Route.ORAL),
         ({"route": {"text": "Oral"}, "text": "not IM"}, Route.ORAL),
+        ({"text": "1 mg subcutaneously, not IM, monthly"}, Route.SUBCUTANEOUS),
+        ({"text": "1 mg monthly, avoid IM (platelets)"}, None),
         ({"route": {"text": "elsewhere"}}, None),
         ({"text": "aim for 1 mg"}, None),
     ],

@@ -164,6 +164,25 @@ def test_a_condition_in_words_alone_is_known_and_marked_as_such(text: str, name:
 
 
 @pytest.mark.parametrize(
+    ("code", "text", "substance"),
+    [
+        ("Z88.8", "Allergic to hydroxocobalamin", "hydroxocobalamin"),
+        ("T45.2X5A", "Adverse reaction to vitamin B12", "cobalamin"),
+        ("L23.0", "Allergic contact dermatitis due to cobalt", "cobalt"),
+        (None, "Allergy to cyanocobalamin", "cyanocobalamin"),
+    ],
+)
+def test_an_allergy_on_the_problem_list_is_to_what_its_words_name(code: str | None, text: str, substance: str) -> None:
+    found = problem(code={**(coded(ICD10CM, code) if code else {}), "text": text})
+    assert Concept("condition", "cobalamin_cobalt_allergy", substance) in found.concepts
+
+
+@pytest.mark.parametrize("code", ["Z88.8", "T45.2X5A", "L23.0"])
+def test_a_code_for_any_allergy_or_vitamin_names_no_cobalamin(code: str) -> None:
+    assert not any(each.specific for each in problem(code=coded(ICD10CM, code)).concepts)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "No evidence of pernicious anaemia",
@@ -417,6 +436,7 @@ NOT_GIVEN: dict[str, tuple[Source, Json]] = {
     "an order": (Source.MEDICATIONS, ORDERED),
     "a supply": (Source.DISPENSES, dispense()),
     "a procedure in words": (Source.PROCEDURES, injection(code={"text": "B12 injection declined"})),
+    "injections in words": (Source.PROCEDURES, injection(code={"text": "Injection of vitamin B12 given"})),
     "a course begun": (Source.PROCEDURES, injection(code=coded(SNOMED, "170821007"))),
     "a procedure not done": (Source.PROCEDURES, injection(status="not-done")),
     "an injection of something": (Source.CLAIMS, claim(CPT_INJECTION)),
@@ -442,6 +462,9 @@ def test_what_does_not_tell_that_b12_was_injected_is_no_dose(source: Source, res
         (Source.DOSES, administration(effectiveDateTime="soon"), "impossible-date"),
         (Source.PROCEDURES, injection(performedDateTime=None), "no-date"),
         (Source.PROCEDURES, injection(code={"text": "B12 injection"}), "unreadable"),
+        (Source.PROCEDURES, injection(code={"text": "Injection of vitamin B12 given"}), "unreadable"),
+        (Source.PROCEDURES, injection(code={"text": "B12 INJ GIVEN"}), "unreadable"),
+        (Source.PROCEDURES, injection(code={"text": "Hydroxocobalamin injection"}), "unreadable"),
         (Source.STATEMENTS, statement(effectiveDateTime="2026-12-24"), "future-date"),
         (Source.CLAIMS, claim(item=[{"productOrService": J3420}]), "no-date"),
         (Source.DISPENSES, dispense(whenHandedOver=None), "no-date"),
