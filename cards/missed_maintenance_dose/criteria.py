@@ -31,7 +31,7 @@ from cards.due_date import (
     untimed_plan,
 )
 from cards.neurology import NeurologicalFinding, history, signs
-from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Period, Source, Supplied, WhyNot
+from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, Period, Source, Supplied, When, WhyNot
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import Cause, anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
 
@@ -70,7 +70,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return _doses_unknown(record)
     new = signs(record, today)
     critical = past is not None and today >= where.two_intervals
-    refusal = _refusal(record, limits, today, where.last)
+    refusal = _refusal(plan, record, limits, today, where.last)
     if why := _in_hand(plan, record, limits, today, critical=critical, refused=refusal is not None):
         return Excluded(why)
 
@@ -89,7 +89,7 @@ def _untimed_or_past(
         # The first maintenance injection falls due one interval after the last of loading (rules 8.2).
         before = Plan(usual, None)
     untimed = untimed_plan(record, today)
-    if untimed and injections(record) and (cause or before):
+    if untimed and (cause or before):
         return Plan(usual, untimed)
     return before if cause else None
 
@@ -143,7 +143,10 @@ def _in_hand(
         return "the interval was shortened in the last two weeks"
     course = plan.course
     # A hold with a reason is a decision; it does not outweigh neurological history with two intervals gone.
-    if course and course.status is CourseStatus.ON_HOLD and course.why_not and not critical and not refused:
+    # A refusal is none for ever: it lowers the card while it is recent (rules 8.3).
+    dated_refusal = course is not None and _is_held_for_refusal(course) and course.changed is not None
+    held = course is not None and course.status is CourseStatus.ON_HOLD and course.why_not is not None
+    if held and not dated_refusal and not critical and not refused:
         return "the order is on hold for a stated reason"
     return None
 
@@ -187,9 +190,12 @@ def _doses_unknown(record: PatientRecord) -> Unanswerable:
     return Unanswerable((Source.DOSES.value,), reason)
 
 
-def _refusal(record: PatientRecord, limits: Limits, today: date, last: date) -> NotGiven | None:
-    """A refusal recorded in the last 60 days and after the last dose."""
+def _refusal(plan: Plan, record: PatientRecord, limits: Limits, today: date, last: date) -> NotGiven | None:
+    """A refusal recorded in the last 60 days and after the last dose: of a dose, or as the reason of a hold."""
     since = max(last, today - timedelta(days=limits.whole("refusal_days")))
+    course = plan.course
+    if course and _is_held_for_refusal(course) and course.changed and course.changed >= since:
+        return NotGiven(course.medicine, When.on(course.changed), WhyNot.REFUSED)
     return next(
         (
             each
@@ -198,6 +204,10 @@ def _refusal(record: PatientRecord, limits: Limits, today: date, last: date) -> 
         ),
         None,
     )
+
+
+def _is_held_for_refusal(course: Course) -> bool:
+    return course.status is CourseStatus.ON_HOLD and course.why_not is WhyNot.REFUSED
 
 
 def _variant(where: Standing, *, critical: bool, refused: bool, new_signs: bool) -> str:

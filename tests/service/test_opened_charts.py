@@ -157,6 +157,29 @@ async def test_an_interval_in_words_that_nobody_can_read_is_not_said_to_be_order
     assert "expected every 3 months" in spoken["detail"]
 
 
+async def test_where_injections_are_recorded_an_order_that_does_not_say_how_often_has_a_first_dose() -> None:
+    chart = [PERNICIOUS, ordered("As directed", "2026-09-01")]
+
+    spoken = await card(OVERDUE, *chart, settings={"administrations_recorded": 1})
+    assert spoken is not None
+    assert "every" not in spoken["summary"]
+    assert await card(OVERDUE, *chart) is None
+
+
+async def test_a_hold_for_a_refusal_lowers_the_card_for_sixty_days() -> None:
+    chart = [PERNICIOUS, given("2026-05-01")]
+    held = ordered("1 mg IM every 12 weeks", status="on-hold", statusReason={"text": "Patient declined"})
+
+    recent = await card(OVERDUE, *chart, {**held, "meta": {"lastUpdated": "2026-11-01T10:00:00Z"}})
+    assert recent is not None
+    assert recent["indicator"] == "info"
+    assert "declined on 1 Nov 2026" in recent["summary"]
+    older = await card(OVERDUE, *chart, {**held, "meta": {"lastUpdated": "2026-06-01T10:00:00Z"}})
+    assert older is not None
+    assert older["indicator"] == "warning"
+    assert await card(OVERDUE, *chart, {**held, "statusReason": {"text": "Supply shortage"}}) is None
+
+
 async def test_a_single_dose_that_is_ordered_is_no_course_of_maintenance() -> None:
     deficiency = problem("Vitamin B12 deficiency", "2024-01-01")
 
