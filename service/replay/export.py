@@ -120,10 +120,9 @@ def group(found: Found, work: Path, library: Library, today: date, memory_mb: in
         duck.execute(f"SET partitioned_write_flush_threshold={_ROWS_BEFORE_WRITING}")
         lines = _lines([path for path in files if path.stat().st_size])
         if lines:
-            duck.execute(
-                f"COPY ({_grouped(lines, _number_of_parts(files), lab_codes(library))}) TO '{_quoted(work / 'parts')}' "
-                "(FORMAT parquet, COMPRESSION lz4, PARTITION_BY (part))"
-            )
+            grouping = _grouped(lines, _number_of_parts(files, threads), lab_codes(library))
+            options = "FORMAT parquet, COMPRESSION lz4, PARTITION_BY (part)"
+            duck.execute(f"COPY ({grouping}) TO '{_quoted(work / 'parts')}' ({options})")
         for file in _unreadable_files(duck, work):
             problems += unreadable_lines(Path(file))
         grouped = _summary(duck, work, files, today, tuple(problems))
@@ -353,9 +352,11 @@ def unreadable_lines(path: Path) -> Iterator[Problem]:
                 yield Problem(str(path), number, "not JSON")
 
 
-def _number_of_parts(files: Sequence[Path]) -> int:
+def _number_of_parts(files: Sequence[Path], workers: int) -> int:
+    """As many for each worker, so that none waits for another's last one."""
     size = sum(path.stat().st_size * (_GZIP_HOLDS if path.suffix == ".gz" else 1) for path in files)
-    return max(_FEWEST_PARTS, min(_MOST_PARTS, size // _BYTES_IN_A_PART))
+    for_each = -(-size // (_BYTES_IN_A_PART * workers))
+    return max(_FEWEST_PARTS, min(_MOST_PARTS, for_each * workers))
 
 
 def _part(work: Path, part: int) -> str:
