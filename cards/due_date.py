@@ -306,10 +306,11 @@ def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
     """Whether a loading course is still running: within its bounds, or open-ended and in use.
 
     An open-ended order stays active in many charts long after its last injection: where injections are recorded, the
-    last one tells; where neither they nor maintenance are, the order is believed.
+    last one tells, or the day on which the order began; where neither they nor maintenance are, the order is believed.
     """
     given = injections(record)
-    recent = bool(given) and (today - given[-1].when.latest).days <= limits.whole("loading_in_use_days")
+    since = today - timedelta(days=limits.whole("loading_in_use_days"))
+    recent = bool(given) and given[-1].when.latest >= since
     for course in record.courses:
         if not intervals(course, Phase.LOADING) or not runs_on(course, today):
             continue
@@ -317,7 +318,9 @@ def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
         bounded = any(each.ends or each.lasts or each.count for each in loading)
         if bounded and _still_loading(course, today):
             return True
-        if not bounded and (recent or not (given or maintenance_orders(record))):
+        began = begins(course)
+        new = began is not None and began >= since
+        if not bounded and (recent or new or not (given or maintenance_orders(record))):
             return True
     return False
 

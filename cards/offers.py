@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 
+from cards.contraindications import allergic
 from cards.dosing import (
     CURRENT,
     ENDING,
@@ -23,7 +24,7 @@ from cards.library import Action, ChangeOrder, CreateOrder, CreateTest, DeleteDr
 from cards.neurology import optic_risk
 from cards.record import Course, PatientRecord, Source
 from cards.rule import Profile
-from cards.status import allergic, is_forgotten
+from cards.status import is_forgotten
 
 
 class Withheld(StrEnum):

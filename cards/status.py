@@ -6,15 +6,14 @@ Clinical rules, section 5.0 and decisions 9 and 13.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
-from cards.dosing import COBALAMINS, CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
+from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
 from cards.record import (
-    Allergy,
     Comparator,
     Course,
     CourseStatus,
@@ -26,7 +25,6 @@ from cards.record import (
     Planned,
     Problem,
     Procedure,
-    Reaction,
     Source,
     When,
     once_per_record,
@@ -41,9 +39,6 @@ B12_RESULTS = (TOTAL_B12, ACTIVE_B12)
 _INTRINSIC_FACTOR_ANTIBODY = "intrinsic_factor_antibody"
 _DEFICIENCY = frozenset({"b12_deficiency_anemia", "b12_deficiency_nonanemic_or_unspecified", "pernicious_anemia"})
 _NAMES_DEFICIENCY = frozenset({*_DEFICIENCY, "subacute_combined_degeneration", "b12_neurological"})
-
-
-_ANY_COBALAMIN = frozenset({"cobalamin", "cobalt"})
 _HIGH_IS_WORSE = frozenset({MMA, "homocysteine", "inr", "mcv", "creatinine"})
 
 
@@ -430,46 +425,6 @@ def deficiency_resolved(record: PatientRecord, limits: Limits) -> bool:
     return bool(named) and not any(problem.present for problem in named)
 
 
-def allergies(record: PatientRecord) -> tuple[Allergy, ...]:
-    """The recorded allergies, with reactions to a cobalamin that stand on the problem list.
-
-    Of what kind those were is not known, unless their words say so.
-    """
-    named = [
-        Allergy((concept.meaning,), _reaction(problem), when=problem.dated)
-        for problem in record.problems
-        if problem.present and problem.certain
-        for concept in problem.concepts
-        if concept.name == "cobalamin_cobalt_allergy" and concept.meaning and concept.specific
-    ]
-    return (*record.allergies, *named)
-
-
-def _reaction(problem: Problem) -> Reaction:
-    names = {each.name for each in problem.concepts}
-    if "cobalamin_anaphylaxis" in names:
-        return Reaction.ANAPHYLAXIS
-    return Reaction.ALLERGIC if "cobalamin_urticaria" in names else Reaction.NOT_RECORDED
-
-
-def allergic(record: PatientRecord, drug: str) -> bool:
-    """Whether an allergy to this cobalamin, to vitamin B12 of no stated form, or to cobalt is recorded."""
-    return any(not {drug, *_ANY_COBALAMIN}.isdisjoint(each.substances) for each in allergies(record))
-
-
-def allergy_advice_first(record: PatientRecord) -> bool:
-    """Whether any injected B12 waits for allergy advice.
-
-    After anaphylaxis to one form, or a high criticality, another form may do the same; or neither usual form is left.
-    """
-    severe = any(
-        (each.reaction is Reaction.ANAPHYLAXIS or each.high_criticality)
-        and not {*COBALAMINS, "cobalt"}.isdisjoint(each.substances)
-        for each in allergies(record)
-    )
-    return severe or (allergic(record, "hydroxocobalamin") and allergic(record, "cyanocobalamin"))
-
-
 def has(record: PatientRecord, *concepts: str) -> bool:
     """Whether a present, certain problem or a regime that runs is one of `concepts`."""
     return not _present(record).isdisjoint(concepts)
@@ -629,28 +584,6 @@ def low_haemoglobin(record: PatientRecord, limits: Limits, today: date) -> LabRe
     """The newest haemoglobin of the last 6 months when it lies below the laboratory's range."""
     found = newest(record.labs, "hemoglobin", months_before(today, limits.whole("anaemia_months")))
     return found if found and found.flag is Flag.LOW else None
-
-
-def high_inr(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
-    """The newest INR of the last days when it is above range."""
-    inr = newest(record.labs, "inr", today - timedelta(days=limits.whole("inr_days")))
-    return inr if inr and is_above(inr, limits["inr_upper"]) else None
-
-
-def low_platelets(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
-    """The newest platelet count of the last weeks when an intramuscular injection is a risk with it."""
-    platelets = newest(record.labs, "platelets", today - timedelta(days=limits.whole("platelets_days")))
-    return platelets if platelets and is_below(platelets, limits["platelets_low_below"]) else None
-
-
-def bleeds_easily(record: PatientRecord, limits: Limits, today: date) -> str | None:
-    """What makes an injection into a muscle a bleeding risk, in words: INR, platelets or an anticoagulant."""
-    if inr := high_inr(record, limits, today):
-        return f"INR {inr.reported}"
-    if platelets := low_platelets(record, limits, today):
-        return f"platelets {platelets.reported}"
-    taken = any("anticoagulant" in each.medicine.ingredients and each.status in CURRENT for each in record.courses)
-    return "an anticoagulant" if taken or has(record, "anticoagulant_therapy") else None
 
 
 def newest_b12(record: PatientRecord, since: date) -> LabResult | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
+from cards.contraindications import allergies
 from cards.dosing import COBALAMINS, ENDING, cobalamin, is_parenteral, route_of
 from cards.due_date import injections
 from cards.record import BY_MOUTH_OR_NOSE, Allergy, Order, PatientRecord, Reaction, Source
 from cards.rule import Alert, Excluded, Limits, Outcome
-from cards.status import allergies, has, younger_than
+from cards.status import has, younger_than
 
 _UNKNOWN_FORM = "cobalamin"
 _COBALT = "cobalt"

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from cards.calendar import months_before
+from cards.contraindications import allergies
 from cards.cover import cover, first_dose, ordered_without_dose
 from cards.dosing import (
     COBALAMINS,
@@ -42,7 +43,6 @@ from cards.status import (
     Band,
     Cause,
     Documented,
-    allergies,
     anchor,
     b12_results_unknown,
     b12_status,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from datetime import date
 
+from cards.contraindications import high_inr, low_platelets
 from cards.dosing import ENDING, cobalamin, route_of
 from cards.record import Order, PatientRecord, Route
 from cards.rule import Alert, Excluded, Limits, Outcome
-from cards.status import has, high_inr, is_below, low_platelets, younger_than
+from cards.status import has, is_below, younger_than
 
 # An injection whose route is not stated is taken as intramuscular, the usual way of giving a cobalamin.
 _INTO_MUSCLE = frozenset({Route.INTRAMUSCULAR, Route.INJECTION})

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from cards.calendar import months_after, months_before
+from cards.contraindications import anaphylaxis_to
 from cards.cover import treats_beyond
 from cards.dosing import (
     CURRENT,
@@ -28,12 +29,11 @@ from cards.dosing import (
 )
 from cards.due_date import LATE, Plan, Standing, default_interval, injections, intervals, shortest, standing, written
 from cards.neurology import NeurologicalFinding, history
-from cards.record import Course, CourseStatus, Order, PatientRecord, Reaction, Source, WhyNot
+from cards.record import Course, CourseStatus, Order, PatientRecord, Source, WhyNot
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     TOTAL_B12,
     Cause,
-    allergies,
     anchor,
     in_hospice,
     irreversible_cause,
@@ -234,10 +234,7 @@ def _anaphylaxis(course: Course, record: PatientRecord) -> bool:
     """Anaphylaxis to this form, to vitamin B12 of no stated form, or to cobalt; or as the reason why it was stopped."""
     if course.why_not is WhyNot.ANAPHYLAXIS:
         return True
-    substances = {cobalamin(course.medicine), "cobalamin", "cobalt"}
-    return any(
-        each.reaction is Reaction.ANAPHYLAXIS and substances & set(each.substances) for each in allergies(record)
-    )
+    return anaphylaxis_to(record, {cobalamin(course.medicine) or "cobalamin", "cobalamin", "cobalt"})
 
 
 # --- since when --------------------------------------------------------------------------------------------------

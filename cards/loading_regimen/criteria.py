@@ -16,6 +16,7 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 
 from cards.calendar import in_words, months_before, upper_days
+from cards.contraindications import anaphylaxis_to
 from cards.dosing import (
     COBALAMINS,
     CURRENT,
@@ -43,7 +44,6 @@ from cards.record import (
     Instruction,
     Order,
     PatientRecord,
-    Reaction,
     Source,
     When,
 )
@@ -51,7 +51,6 @@ from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     TOTAL_B12,
     Documented,
-    allergies,
     anchor,
     documented_deficiency,
     has,
@@ -139,7 +138,7 @@ def _not_our_patient(order: Order, record: PatientRecord, today: date) -> str | 
         return "ordered by a research protocol"
     if any(each.name == "cyanide_poisoning" for each in order.indications):
         return "ordered for cyanide poisoning"
-    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in allergies(record)):
+    if anaphylaxis_to(record, COBALAMINS):
         return "anaphylaxis to a cobalamin is recorded"
     return None
 

@@ -11,14 +11,14 @@ from datetime import date
 from decimal import Decimal
 
 from cards.calendar import in_words, is_longer, months_before, upper_days
+from cards.contraindications import anaphylaxis_to
 from cards.dosing import COBALAMINS, CURRENT, ENDING, Phase, begins, cobalamin
 from cards.due_date import default_interval, intervals, maintenance_orders
 from cards.neurology import NeurologicalFinding, history
-from cards.record import Course, Order, PatientRecord, Period, PeriodUnit, Reaction, Source
+from cards.record import Course, Order, PatientRecord, Period, PeriodUnit, Source
 from cards.rule import Alert, Excluded, Limits, Outcome
 from cards.status import (
     Cause,
-    allergies,
     anchor,
     deficiency_resolved,
     dietary_cause,
@@ -76,7 +76,7 @@ def _not_our_patient(order: Order, record: PatientRecord, limits: Limits, today:
         return "ordered by a research protocol"
     if deficiency_resolved(record, limits):
         return "the deficiency is recorded as resolved"
-    if any(each.reaction is Reaction.ANAPHYLAXIS and COBALAMINS & set(each.substances) for each in allergies(record)):
+    if anaphylaxis_to(record, COBALAMINS):
         return "anaphylaxis to a cobalamin is recorded"
     return None
 

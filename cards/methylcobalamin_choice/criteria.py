@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import date
 
+from cards.contraindications import allergies
 from cards.dosing import ENDING, Phase, ingredient_of, is_parenteral, phase, runs_on
 from cards.neurology import history, optic_risk
 from cards.record import Course, Order, PatientRecord
 from cards.rule import Alert, Excluded, Limits, Outcome
-from cards.status import allergies, anchor, has, severe_kidney_disease, younger_than
+from cards.status import anchor, has, severe_kidney_disease, younger_than
 
 _WITHOUT_REGIMEN = frozenset({"mecobalamin", "cobamamide"})
 _STANDARD = frozenset({"hydroxocobalamin", "cyanocobalamin"})

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from cards.calendar import months_before
+from cards.contraindications import allergic, allergy_advice_first, bleeds_easily
 from cards.cover import covered_by_injections
 from cards.dosing import (
     ENDING,
@@ -34,11 +35,8 @@ from cards.status import (
     Band,
     Cause,
     absorption_risks,
-    allergic,
-    allergy_advice_first,
     anchor,
     b12_status,
-    bleeds_easily,
     dietary_cause,
     documented_deficiency,
     has,

@@ -120,7 +120,7 @@ def group(found: Found, work: Path, library: Library, today: date, memory_mb: in
         duck.execute(f"SET partitioned_write_flush_threshold={_ROWS_BEFORE_WRITING}")
         lines = _lines([path for path in files if path.stat().st_size])
         if lines:
-            grouping = _grouped(lines, _number_of_parts(files, threads), lab_codes(library))
+            grouping = _grouped(lines, number_of_parts(_size(files), threads), lab_codes(library))
             options = "FORMAT parquet, COMPRESSION lz4, PARTITION_BY (part)"
             duck.execute(f"COPY ({grouping}) TO '{_quoted(work / 'parts')}' ({options})")
         for file in _unreadable_files(duck, work):
@@ -352,11 +352,14 @@ def unreadable_lines(path: Path) -> Iterator[Problem]:
                 yield Problem(str(path), number, "not JSON")
 
 
-def _number_of_parts(files: Sequence[Path], workers: int) -> int:
-    """As many for each worker, so that none waits for another's last one."""
-    size = sum(path.stat().st_size * (_GZIP_HOLDS if path.suffix == ".gz" else 1) for path in files)
-    for_each = -(-size // (_BYTES_IN_A_PART * workers))
-    return max(_FEWEST_PARTS, min(_MOST_PARTS, for_each * workers))
+def number_of_parts(size: int, workers: int) -> int:
+    """Into how many parts so many bytes go: as many for each worker, so that none waits for another's last one."""
+    for_each = -(-max(size, _FEWEST_PARTS * _BYTES_IN_A_PART) // (_BYTES_IN_A_PART * workers))
+    return max(1, min(for_each, _MOST_PARTS // workers)) * workers
+
+
+def _size(files: Sequence[Path]) -> int:
+    return sum(path.stat().st_size * (_GZIP_HOLDS if path.suffix == ".gz" else 1) for path in files)
 
 
 def _part(work: Path, part: int) -> str:

@@ -196,8 +196,13 @@ class Replayer:
             dated = True
             found = facts if facts is not None and state is resource else reading.facts(source, state)
             for fact in found:
-                history.unreadable += isinstance(fact, Unreadable)
-                history.entries.append(Entry(known, until, source, reference, fact))
+                entry = Entry(known, until, source, reference, fact)
+                if isinstance(fact, Unreadable):
+                    # An Observation that cannot be read at all says so whenever results of more concepts are wanted.
+                    if entry in history.entries:
+                        continue
+                    history.unreadable += 1
+                history.entries.append(entry)
         history.undated += not dated
 
     # --- asking --------------------------------------------------------------------------------------------------
@@ -206,6 +211,7 @@ class Replayer:
         plan = self._plan
         if Hook.PATIENT_VIEW in plan.hooks and self._views:
             visits = [at for at in history.visits if plan.since <= at.date() <= plan.until]
+            # First, for results change the chart too.
             self._read_results(history, self._looked_at(self._views).labs)
             states: dict[int, PatientRecord] = {}
             for at in visits or _months(plan.since, plan.until):

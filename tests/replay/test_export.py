@@ -68,6 +68,19 @@ def test_patients_are_put_together_from_files_in_any_order(tmp_path: Path, chart
     assert (found.patients, found.resources, found.newest) == (2, 8, TODAY.replace(month=2, day=10))
 
 
+@pytest.mark.parametrize("workers", [1, 2, 3, 5])
+@pytest.mark.parametrize("size", [0, 1, 16_000_000, 90_000_000, 145_000_000, 10**12])
+def test_every_worker_has_as_many_parts_as_the_others(size: int, workers: int) -> None:
+    parts = export.number_of_parts(size, workers)
+
+    assert parts % workers == 0
+    assert 4 <= parts <= 96
+
+
+def test_a_larger_export_has_more_parts() -> None:
+    assert export.number_of_parts(145_000_000, 2) == 10
+
+
 def test_gzip_reads_as_plain(tmp_path: Path, charts: list[Resource]) -> None:
     folder = tmp_path / "export"
     folder.mkdir()

@@ -8,7 +8,20 @@ import pytest
 from cards.library import load
 from cards.record import Source
 from service.replay.patient import Replayer
-from tests.replay.charts import PATIENT, Resource, anaemia, b12, calls, order, person, plan, rows, topics
+from tests.replay.charts import (
+    PATIENT,
+    Resource,
+    anaemia,
+    b12,
+    calls,
+    hydroxocobalamin,
+    order,
+    person,
+    plan,
+    rows,
+    topics,
+    visit,
+)
 
 FOLIC_ACID = order("Folic acid 5mg tablets", "2026-02-10", "folic-acid")
 
@@ -45,6 +58,15 @@ def test_results_count_only_for_rules_that_look_at_them() -> None:
     gaps = {(gap["topic"], gap["reason"]) for call in found for gap in call["gaps"]}
     assert ("folate-before-b12", "unit-missing") in gaps
     assert rows([person(), without_unit])[-1]["unreadable"] == 1
+
+
+def test_an_observation_that_cannot_be_read_at_all_is_counted_once() -> None:
+    unreadable = b12(96, "2026-01-10", status=[], component=[{}])
+
+    # Rules about an injection look at other results than those about a chart.
+    chart = [person(), visit("2026-02-01"), unreadable, hydroxocobalamin("2026-02-10")]
+
+    assert rows(chart)[-1]["unreadable"] == 1
 
 
 def test_what_the_export_never_holds_is_reported_as_not_evaluated() -> None:
