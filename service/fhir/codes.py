@@ -6,6 +6,8 @@ from typing import Any
 
 from cards.memory import LONGEST_READ
 
+LOINC = "http://loinc.org"
+
 
 def texts_of(concept: Any) -> list[str]:
     """The text and the displays of a CodeableConcept; a lone coding is taken as a list of one."""
@@ -22,6 +24,12 @@ def texts_of(concept: Any) -> list[str]:
             if isinstance(display, str) and display:
                 found.append(display[:LONGEST_READ])
     return found
+
+
+def is_of_loinc(concept: Any) -> bool:
+    """Whether a CodeableConcept has a LOINC code, which says exactly what was measured."""
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    return isinstance(codings, list) and any(isinstance(each, dict) and each.get("system") == LOINC for each in codings)
 
 
 def code_in(value: Any) -> str | None:

@@ -62,8 +62,8 @@ _REASONS = [
             # "B12 level >1500", "level 1500 ng/L"; "B12 1000 mcg" is a dose. From 400 on nobody calls a level low: over
             # 350 ng/L deficiency is unlikely (`b12_replete_above`), and pmol/L are more.
             r"(?:(?:high|ok|okay|fine|good|adequate|satisfactory|corrected|raised|elevated|(?:with)?in range"
-            r"|above (?:the )?range)\b|(?:>|≥|over|above|more than|greater than)\s*=?\s*\d{3,5}\b"
-            r"|(?:[4-9]\d\d|\d{4,5})\b(?!\s*(?:mcg|micro|mg|ug|µg|μg)))",
+            r"|above (?:the )?range)\b|(?:(?:>|≥|over|above|more than|greater than)\s*=?\s*)?"
+            r"(?:[4-9]\d\d|\d{4,5})\b(?!\s*(?:mcg|micro|mg|ug|µg|μg)))",
             re.I,
         ),
     ),

@@ -34,7 +34,7 @@ from cards.terminology import (
     names_b12_in_text,
     panels_in_text,
 )
-from service.fhir.codes import code_in, texts_of
+from service.fhir.codes import code_in, is_of_loinc, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
@@ -141,13 +141,17 @@ def observed(resource: dict[str, Any], wanted: Collection[str], setting: Setting
     """A finding of the `wanted` concepts that an EHR records as an Observation, when its value does not deny it."""
     if _OBSERVED.isdisjoint(wanted) or resource.get("status") in ("entered-in-error", "cancelled"):
         return []
-    found, _ = _concepts(resource.get("code"), setting)
-    concepts = tuple(each for each in found if each.name in _OBSERVED)
+    code = resource.get("code")
+    if is_of_loinc(code) and not _coded(code, "condition", setting):
+        return []
+    concepts = tuple(each for each in _concepts(code, setting)[0] if each.name in _OBSERVED)
+    if not concepts:
+        return []
     said = first(resource, "effectiveDateTime", "effectiveInstant") or period_end_or_start(
         resource.get("effectivePeriod")
     )
     day = _not_future(when(said, setting.zone), setting)
-    if not concepts or day is None or resource.get("valueBoolean") is False:
+    if day is None or resource.get("valueBoolean") is False:
         return []
     values = [resource.get("valueString"), *texts_of(resource.get("valueCodeableConcept"))]
     if any(isinstance(each, str) and _SAYS_NO.search(each) for each in values):

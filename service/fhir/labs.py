@@ -10,7 +10,7 @@ from typing import Any
 from cards.memory import remembered
 from cards.record import Comparator, Flag, LabResult, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
-from service.fhir.codes import texts_of
+from service.fhir.codes import LOINC, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.numbers import is_out_of_proportion, number
 from service.fhir.setting import Setting
@@ -90,7 +90,7 @@ def _concept(code: Any, setting: Setting) -> str | None:
         if coded := find(system, str(coding.get("code"))):
             concept = coded[0].concept
             return concept.name if concept.kind == "lab" else None
-        loinc = loinc or system == "http://loinc.org"
+        loinc = loinc or system == LOINC
     if loinc:
         # LOINC says exactly what it is: not one of ours.
         return None

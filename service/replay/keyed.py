@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from service.fhir.codes import LOINC
 from service.replay.export import DATED_BY
 from service.replay.patient import KINDS
 
@@ -72,7 +73,7 @@ def _of_no_rule(kind: str, resource: dict[str, Any], text: str, labs: re.Pattern
         return False
     codings = _member(resource.get("code"), "coding")
     first = codings[0] if isinstance(codings, list) and codings else None
-    return _member(first, "system") == "http://loinc.org" and not labs.search(text)
+    return _member(first, "system") == LOINC and not labs.search(text)
 
 
 def _last_part(reference: str) -> str:
