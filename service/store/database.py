@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
 _SECONDS_TO_CONNECT = 2
+_SECONDS_BETWEEN_ASKING = 0.01
 _LARGE_LOG_BYTES = 16_000_000
 
 
@@ -62,7 +64,7 @@ def _sqlite(url: URL, use: Use) -> Engine:
 
     @event.listens_for(made, "connect")
     def _set_up(connection: sqlite3.Connection, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection, _PATIENCE_MS[use] / 1000)
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if use is Use.QUICK else 'FULL'}")
         if use is Use.QUICK:
             # A checkpoint waits for the disk: `Use.DURABLE` makes them.
@@ -74,6 +76,23 @@ def _sqlite(url: URL, use: Use) -> Engine:
         connection.exec_driver_sql("BEGIN" if use is Use.READING else "BEGIN IMMEDIATE")
 
     return made
+
+
+def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
+    """Turns the write-ahead log on.
+
+    While another connection does the same in a new file SQLite refuses at once, whatever the timeout, so it is asked
+    again for `patience` seconds.
+    """
+    last = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= last:
+                raise
+            time.sleep(_SECONDS_BETWEEN_ASKING)
 
 
 def checkpoint(url: URL, large_log_bytes: int = _LARGE_LOG_BYTES) -> None:

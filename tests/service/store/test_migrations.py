@@ -42,6 +42,16 @@ def test_of_several_that_migrate_at_once_one_does_it(empty: URL) -> None:
     assert sorted(done) == [False, False, False, True]
 
 
+def test_of_many_that_open_a_new_file_at_once_none_is_refused(tmp_path: Path) -> None:
+    def opened(number: int) -> None:
+        with engine(URL.create("sqlite", database=str(tmp_path / f"{number // 8}.sqlite")), Use.CHANGING).begin():
+            pass
+
+    # Where the file is not asked again, one in a hundred or so is refused.
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(opened, range(1600))) == [None] * 1600
+
+
 def test_tables_of_a_newer_version_are_left_alone(url: URL) -> None:
     with engine(url, Use.CHANGING).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
