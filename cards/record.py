@@ -73,6 +73,15 @@ class Unreadable:
     reason: str
 
 
+class NotUnderstood(NamedTuple):
+    """What a reader of a part (a date, a dose, a timing) answers when something was said that it could not read.
+
+    None, from the same readers, means that nothing was said.
+    """
+
+    reason: str
+
+
 @fact(frozen=True, slots=True)
 class SourceState:
     """How far one source can be trusted to be complete.
