@@ -5,6 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 1
 CALLS ?= 10000
+FAST_TESTS := tests/test_vignettes.py tests/cards tests/service/fhir tests/ordinary
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,16 +14,19 @@ SPARK := .venv-spark
 SPARK_INSTALLED := $(SPARK)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-spark check bench soak burden statements screenshots openapi format lock clean
+.PHONY: help serve test test-fast test-spark check bench instructions soak burden statements screenshots openapi format lock clean
 
 help:  ## what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 serve: $(INSTALLED)  ## serve without authentication on HOST:PORT (127.0.0.1:8000) with WORKERS processes
 	$(BIN)/b12-cds serve --open --host $(HOST) --port $(PORT) --workers $(WORKERS)
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED)  ## run the tests of cards, example patients, reading and ordinary patients, in about a minute
+	$(BIN)/python -m pytest $(FAST_TESTS)
 
 test-spark: $(SPARK_INSTALLED)  ## run the tests of the replay on Spark (needs Java 17)
 	$(SPARK)/bin/python -m pytest -o addopts=--quiet tests/spark
@@ -38,6 +42,9 @@ check: $(INSTALLED)  ## lint, format, types, import contracts, freshness of what
 
 bench: $(INSTALLED)  ## measure against a minimal FastAPI app in the same run
 	$(BIN)/python -m tests.bench
+
+instructions: $(INSTALLED)  ## count what one warm call executes (needs valgrind, or tells times); AGAINST a revision too
+	$(BIN)/python -m tests.bench --instructions $(if $(AGAINST),--against $(AGAINST))
 
 soak: $(INSTALLED)  ## send CALLS (10000) calls full of junk to a server; SEED repeats those of an earlier round
 	$(BIN)/python -m tests.soak --calls $(CALLS) $(if $(SEED),--seed $(SEED))

@@ -35,7 +35,7 @@ from service.clients.trust import Clients
 from service.endpoints import openapi
 from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
-from service.endpoints.edge import Edge
+from service.endpoints.edge import Edge, PlainPaths
 from service.endpoints.feedback import Feedback
 from service.endpoints.governance import GOVERNANCE, GovernanceEndpoints
 from service.endpoints.health import Check, Health
@@ -134,7 +134,6 @@ def create_app(
             Route(f"{_SERVICES}/{{id}}", hooks),
             Route(f"{_SERVICES}/{{id}}/feedback", feedback),
             Route(_SERVICES, discovery),
-            Route(f"{_SERVICES}/", discovery),
             *_pages(settings, lambda: day(settings.zone), rehearsals, ledger, now),
             *Health({"rules": rules_loaded, **(known.checks if known else {})}, watched or {}, operator_token).routes,
         ],
@@ -143,7 +142,7 @@ def create_app(
         lifespan=running,
     )
     edge = Edge(_Addresses(hooks, router), lambda: door.clientele.origins)
-    return Observed(edge, {f"{_SERVICES}/b12-{hook}": hook for hook in Hook})
+    return PlainPaths(Observed(edge, {f"{_SERVICES}/b12-{hook}": hook for hook in Hook}))
 
 
 def from_settings_in_environment() -> ASGIApp:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Literal
 
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
@@ -25,6 +28,9 @@ from service.store.configured import address
 
 # Calls that are being answered when the service is told to end; none takes longer than what it may fetch.
 SECONDS_TO_FINISH = 10
+# A process that says nothing for so long is replaced. It says nothing while it starts, which many processes on few cores
+# may take ten times as long for as one alone; to replace them then would never end. One that hangs is rare and can wait.
+SECONDS_OF_SILENCE = 60
 
 _NOBODY = (
     "nobody may call yet. Set B12_CDS_CLIENTS to the path of a clients.toml (docker/clients.example.toml shows how to "
@@ -67,19 +73,7 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
             storage.migrate(settings)
         except StoreFailed as failed:
             print(f"store: {failed}; cards are answered without it, feedback is not", file=sys.stderr, flush=True)
-    config = Config(
-        "service.app:from_settings_in_environment",
-        factory=True,
-        host=settings.host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        # Nothing of ours asks for the caller's address, so what a proxy says of it is not read.
-        proxy_headers=False,
-        server_header=False,
-        log_config=logs.configuration(),
-        timeout_graceful_shutdown=SECONDS_TO_FINISH,
-    )
+    config = configuration(settings, port, workers)
     if workers > 1:
         with counting.together():
             # Without clients no process listens for a hang-up: it would end by one.
@@ -93,6 +87,35 @@ def serve(settings: Settings, library: Library, port: int, workers: int) -> None
         return
     if not server.started:
         sys.exit(STARTUP_FAILURE)
+
+
+def configuration(settings: Settings, port: int, workers: int) -> Config:
+    """How uvicorn is to serve."""
+    return Config(
+        "service.app:from_settings_in_environment",
+        factory=True,
+        host=settings.host,
+        port=port,
+        workers=workers,
+        http=_protocol(),
+        ws="none",
+        access_log=False,
+        # Nothing of ours asks for the caller's address, so what a proxy says of it is not read.
+        proxy_headers=False,
+        server_header=False,
+        log_config=logs.configuration(),
+        timeout_graceful_shutdown=SECONDS_TO_FINISH,
+        timeout_worker_healthcheck=SECONDS_OF_SILENCE,
+    )
+
+
+def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
+    """Who reads requests from the wire: httptools, or what uvicorn has where that cannot be installed."""
+    if find_spec("httptools") is None:
+        return "auto"
+    from service.commands.protocol import HttpOnly
+
+    return HttpOnly
 
 
 def banner(settings: Settings, clients: Clients | None, port: int) -> Iterator[str]:

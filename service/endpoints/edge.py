@@ -1,8 +1,9 @@
-"""The outermost ring, around every answer: which web pages may read it, and no fault escapes."""
+"""The outermost rings: slashes too many, which web pages may read an answer, and no fault escapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,34 @@ _PREFLIGHT = [
     (b"access-control-allow-headers", b"authorization, content-type"),
     (b"access-control-max-age", _REMEMBER_SECONDS),
 ]
+
+
+_SLASHES = re.compile("/+")
+
+
+def plain_path(path: str) -> str:
+    """The path without slashes that say nothing: one for several, and none at the end."""
+    return _SLASHES.sub("/", path).rstrip("/") or "/"
+
+
+class PlainPaths:
+    """An ASGI app around another one, which sees each path without slashes that say nothing.
+
+    A client that was given the address of the service with a slash at its end calls `/cds-services//ID`. It gets its answer
+    at that address: a redirect would lose the body of its POST. It stands outside of everything that looks at paths.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Passes on."""
+        path = scope.get("path", "/")
+        if path != "/" and (path[-1:] == "/" or "//" in path):
+            scope["path"] = plain_path(path)
+            if "raw_path" in scope:
+                scope["raw_path"] = plain_path(scope["raw_path"].decode("latin-1")).encode("latin-1")
+        return self._app(scope, receive, send)
 
 
 class Edge:

@@ -12,14 +12,14 @@ from contextlib import ExitStack
 from datetime import datetime
 from itertools import cycle, islice
 
-from tests.bench import fhir, identity
+from tests.bench import fhir, identity, instructions
 from tests.bench.load import AnswerWrong, Round, measure, request_bytes
 from tests.bench.payloads import Payload, payloads, without_its_data
 from tests.bench.profiling import print_profile
 from tests.bench.replaying import measure as measure_replay
 from tests.bench.replaying import print_replayed
 from tests.bench.report import Measured, print_fallback, print_linearity, print_measured, print_memory
-from tests.bench.servers import HOST, Server, ServerFailed, baseline, fhir_server, service
+from tests.bench.servers import HOST, PROJECT, Server, ServerFailed, baseline, fhir_server, service
 
 CONCURRENCIES = (1, 16)
 _WARM_UP_SECONDS = 0.4
@@ -39,15 +39,25 @@ def main() -> int:
     )
     parser.add_argument("--identity", action="store_true", help="only what signed tokens and the store cost")
     parser.add_argument("--replay", action="store_true", help="only the replay of a population")
+    parser.add_argument(
+        "--instructions", action="store_true", help="only what one warm call executes, without a server"
+    )
+    parser.add_argument("--against", metavar="REV", help="with --instructions: also of this revision, or tree")
+    parser.add_argument("--json", action="store_true", help="with --instructions: print JSON")
     arguments = parser.parse_args()
     if arguments.seconds <= 0 or arguments.rounds < 1:
         parser.error("--seconds must be above 0 and --rounds 1 or more")
+    if (arguments.against or arguments.json) and not arguments.instructions:
+        parser.error("--against and --json go with --instructions")
     names = arguments.payload or ([_EVERYDAY] if arguments.profile else list(known))
     chosen = [each for each in known.values() if each.name in names]
     try:
         if arguments.profile:
             for payload in chosen:
                 print_profile(payload)
+            return 0
+        if arguments.instructions:
+            _count_instructions(names, arguments.against, as_json=arguments.json)
             return 0
         all_parts = not (arguments.identity or arguments.replay)
         if all_parts:
@@ -62,6 +72,13 @@ def main() -> int:
         print(f"bench: {fault}", file=sys.stderr)
         return 1
     return 0
+
+
+def _count_instructions(names: Sequence[str], against: str | None, *, as_json: bool) -> None:
+    with ExitStack() as stack:
+        trees = [PROJECT] + ([stack.enter_context(instructions.tree_of(against))] if against else [])
+        costs = instructions.measured(names, trees)
+    instructions.print_costs(costs, ["this tree", against][: len(trees)] if against else [""], as_json=as_json)
 
 
 def _benchmark(chosen: Sequence[Payload], rounds: int, seconds: float) -> None:
