@@ -24,8 +24,7 @@ from cards.words.assertion import (
     SUFFERED,
     Assertion,
     Sense,
-    is_meant,
-    named,
+    find_meant,
 )
 
 _FOLDER = Path(__file__).parent / "value_sets"
@@ -92,7 +91,7 @@ class _Words:
             return tuple(
                 name
                 for name, pattern, veto, sense in patterns
-                if named(pattern, text, sense) and not (veto and veto.search(text))
+                if find_meant(pattern, text, sense) and not (veto and veto.search(text))
             )
 
         return remembered(find)
@@ -319,7 +318,7 @@ def _site_in_text(text: str) -> tuple[str, str | None] | None:
     if not _ANY_SITE.search(text):
         return None
     for kind, pattern in _SITE_PATTERNS:
-        if match := named(pattern, text, NAMED):
+        if match := find_meant(pattern, text, NAMED):
             return kind, _side_in_text(text, match)
     return None
 
@@ -348,10 +347,9 @@ _ROUTES_IN_TEXT = [
 _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
 
 
-
 @remembered
 def _route_in_text(text: str) -> str | None:
-    return next((kind for kind, pattern in _ROUTE_PATTERNS if named(pattern, text, NAMED)), None)
+    return next((kind for kind, pattern in _ROUTE_PATTERNS if find_meant(pattern, text, NAMED)), None)
 
 
 # "Serum B12", "B12, folate and ferritin", "Repeat B12 level" ask for a measurement; "B12 injection" does not.
@@ -368,7 +366,7 @@ _TREATS = re.compile(r"\b(?:inj|jab|shot|dose|dosing|replac|treat|therap|supplem
 @remembered
 def is_test_in_text(text: str) -> bool:
     """Whether the words of a request ask for a measurement and not for treatment."""
-    return bool(named(_MEASURES, text, NAMED)) and not named(_TREATS, text, NAMED)
+    return bool(find_meant(_MEASURES, text, NAMED)) and not find_meant(_TREATS, text, NAMED)
 
 
 _ELECTROLYTES = re.compile(
@@ -382,26 +380,26 @@ _ELECTROLYTES = re.compile(
 @remembered
 def panels_in_text(text: str) -> tuple[str, ...]:
     """The laboratory concepts that a request measures as part of a panel which its words name: potassium in U&E."""
-    return ("potassium",) if named(_ELECTROLYTES, text, NAMED) and "urin" not in text.lower() else ()
+    return ("potassium",) if find_meant(_ELECTROLYTES, text, NAMED) and "urin" not in text.lower() else ()
 
 
-# "Not on methotrexate days" is how folic acid beside it is directed.
-_METHOTREXATE = re.compile(
-    r"\b(?:(?:not|never|except|avoid(?:ing)?|omit(?:ting)?|skip|other than|apart from)(?: taken| to be taken)?"
-    r"(?: on| the| your| same| days?| of| as| that| when| you| they| taking| take){1,8} )?"
+_METHOTREXATE = re.compile(r"\b(?:methotrexate|mtx|maxtrex|metoject|trexall)\b", re.IGNORECASE)
+# "Not on methotrexate days", "never on the day you take MTX" is how folic acid beside it is directed.
+_ON_OTHER_DAYS = re.compile(
+    r"\b(?:not|never|except|avoid(?:ing)?|omit(?:ting)?|skip|other than|apart from)"
+    r"(?: (?:taken|to|be|on|the|your|same|days?|of|as|that|when|you|they|taking|take)){0,8} "
     r"(?:methotrexate|mtx|maxtrex|metoject|trexall)(?: days?)?\b",
     re.IGNORECASE,
 )
-_NAMES_A_DAY = re.compile(r"\bdays?\b", re.IGNORECASE)
 
 
 @remembered
 def goes_with_methotrexate(text: str) -> bool:
     """Whether the reason or the directions of a folate order name methotrexate: "not on the day of methotrexate"."""
-    return any(
-        _NAMES_A_DAY.search(match[0]) or is_meant(text, match.start(), match.end(), ACT)
-        for match in _METHOTREXATE.finditer(text)
-    )
+    if not _METHOTREXATE.search(text):
+        return False
+    directed = any(" day" in match[0].lower() for match in _ON_OTHER_DAYS.finditer(text))
+    return directed or find_meant(_METHOTREXATE, text, ACT) is not None
 
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
@@ -410,7 +408,7 @@ _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
 @remembered
 def names_b12_in_text(text: str) -> bool:
     """Whether the words name vitamin B12 or a cobalamin, and do not deny or decline it."""
-    return named(_NAMES_B12, text, NAMED) is not None
+    return find_meant(_NAMES_B12, text, NAMED) is not None
 
 
 _INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
@@ -425,7 +423,7 @@ _ANOTHER_INJECTION = re.compile(
 @remembered
 def may_inject_b12_in_text(text: str) -> bool:
     """Whether the words of a booking name an injection that may be B12: one of B12, or one of no stated drug."""
-    if not named(_INJECTION, text, NAMED):
+    if not find_meant(_INJECTION, text, NAMED):
         return False
     return names_b12_in_text(text) or not _ANOTHER_INJECTION.search(text)
 
@@ -465,7 +463,7 @@ def meaning_in_text(concept: str, text: str) -> str | None:
         return "strict"  # the only diets that are recognised by words
     name = concept.removesuffix("_status")
     if name == "gastrectomy":
-        return "total" if named(_TOTAL, text, DONE) else "unspecified"
+        return "total" if find_meant(_TOTAL, text, DONE) else "unspecified"
     if name == "ileal_resection":
         return "unknown_length"
     if name != "bariatric":

@@ -537,7 +537,9 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
 
 
 def _allergy(line: AllergyLine, terminology: Terminology) -> Allergy:
-    drugs = [each for name in terminology.drugs_reacted_to_in_text(line.to) for each in terminology.drug_ingredients(name)]
+    drugs = [
+        each for name in terminology.drugs_reacted_to_in_text(line.to) for each in terminology.drug_ingredients(name)
+    ]
     reaction = Reaction.OTHER if line.reaction else Reaction.NOT_RECORDED
     if line.reaction == "anaphylaxis":
         reaction = Reaction.ANAPHYLAXIS
@@ -598,7 +600,11 @@ def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Pla
     tests = tuple(Concept("lab", name) for name in (*named, *panels))
     return Planned(
         source,
-        concepts=(*tests, *_called(terminology.conditions_planned_in_text(line.text), line.text), *([Concept("lab", line.of)] if line.of else [])),
+        concepts=(
+            *tests,
+            *_called(terminology.conditions_planned_in_text(line.text), line.text),
+            *([Concept("lab", line.of)] if line.of else []),
+        ),
         names_b12=names_b12_in_text(line.text),
         names_injection=may_inject_b12_in_text(line.text),
         days=When.on(line.day),

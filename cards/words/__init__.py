@@ -7,7 +7,7 @@ import unicodedata
 
 from cards.memory import LONGEST_READ, remembered
 
-# Characters of Unicode's category Cf, which nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction.
+# Unicode's category Cf, which nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction.
 _UNSEEN = re.compile(
     "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
     "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"

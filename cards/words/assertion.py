@@ -90,7 +90,7 @@ def assertion(text: str, start: int, end: int, *, acts: bool = False) -> Asserti
     return next((each for each in Assertion if each in bearing), Assertion.AFFIRMED)
 
 
-def named(pattern: re.Pattern[str], text: str, sense: Sense) -> re.Match[str] | None:
+def find_meant(pattern: re.Pattern[str], text: str, sense: Sense) -> re.Match[str] | None:
     """The first match of a pattern that is meant in this sense: one of several is enough."""
     first = pattern.search(text)
     if first is None:
@@ -383,14 +383,17 @@ class _Text:
             precedes, follows = self._directions(first, after, phrase)
             before = self._preceding(first, after, phrase) if precedes else None
             behind = self._following(after, phrase) if follows or not before else None
-            assert phrase.says is not None
-            common = (phrase.says, phrase.acts, self.spans[first][0], self.spans[after - 1][1], first == 0)
             if before:
-                yield _Scope(*before, False, *common)
+                yield self._scope(first, after, phrase, before, forward=False)
             if behind and phrase.direction not in (Direction.PRECEDES, Direction.PART_BEFORE):
-                yield _Scope(*behind, True, *common)
+                yield self._scope(first, after, phrase, behind, forward=True)
             elif not before and first == 0:
-                yield _Scope(0, 0, True, *common)
+                yield self._scope(first, after, phrase, (0, 0), forward=True)
+
+    def _scope(self, first: int, after: int, phrase: Phrase, reach: tuple[int, int], *, forward: bool) -> _Scope:
+        says = phrase.says or Assertion.AFFIRMED
+        said_from, said_to = self.spans[first][0], self.spans[after - 1][1]
+        return _Scope(*reach, forward, says, phrase.acts, said_from, said_to, first == 0)
 
     def _directions(self, first: int, after: int, phrase: Phrase) -> tuple[bool, bool]:
         """Whether a phrase bears on what precedes and on what follows it there."""
@@ -493,4 +496,3 @@ def _analysed(text: str) -> _Analysed:
     if not taken.said and not stops and not seams:
         return _NOTHING
     return _Analysed(tuple(taken.scopes()), stops, seams)
-
