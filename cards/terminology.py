@@ -384,6 +384,8 @@ def panels_in_text(text: str) -> tuple[str, ...]:
 
 
 _METHOTREXATE = re.compile(r"\b(?:methotrexate|mtx|maxtrex|metoject|trexall)\b", re.IGNORECASE)
+# "Prevention of methotrexate toxicity", "to start methotrexate" go with it, too.
+_TAKEN = ACT.but(Assertion.DOUBTFUL, Assertion.PLANNED)
 # "Not on methotrexate days", "never on the day you take MTX" is how folic acid beside it is directed.
 _ON_OTHER_DAYS = re.compile(
     r"\b(?:not|never|except|avoid(?:ing)?|omit(?:ting)?|skip|other than|apart from)"
@@ -399,7 +401,7 @@ def goes_with_methotrexate(text: str) -> bool:
     if not _METHOTREXATE.search(text):
         return False
     directed = any(" day" in match[0].lower() for match in _ON_OTHER_DAYS.finditer(text))
-    return directed or find_meant(_METHOTREXATE, text, ACT) is not None
+    return directed or find_meant(_METHOTREXATE, text, _TAKEN) is not None
 
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)

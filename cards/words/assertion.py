@@ -26,8 +26,8 @@ class Assertion(StrEnum):
     """How something that a text names is meant; the first that bears on it counts."""
 
     AFFIRMED = "affirmed"
-    ANOTHERS = "another's"
     DENIED = "denied"
+    ANOTHERS = "another's"
     DOUBTFUL = "doubtful"
     DECLINED = "declined"
     PLANNED = "planned"
@@ -122,7 +122,7 @@ def part_of(text: str, start: int, end: int) -> str:
 
 
 class _Scope(NamedTuple):
-    """What a phrase bears on: names that begin (`forward`) or end from `start` to `end`."""
+    """What a phrase bears on: names that begin (`forward`) or end between `start` and `end`."""
 
     start: int
     end: int
@@ -151,7 +151,7 @@ def _bearing(text: str, start: int, end: int, *, acts: bool) -> set[Assertion]:
         for each in _analysed(text).scopes
         if (acts or not (each.acts or each.says in _OF_ACTS))
         and (
-            (each.start <= start < each.end if each.forward else each.start < end <= each.end)
+            (each.said_from < start < each.end if each.forward else each.start < end < each.said_to)
             # "Anaemia, no B12 deficiency" is not one name, nor is "neuropathy excluded, B12 deficiency".
             or start < each.said_from < each.said_to <= end
         )
@@ -191,6 +191,7 @@ class Phrases(NamedTuple):
 
     phrases: tuple[Phrase, ...]
     ends: tuple[tuple[str, ...], ...]
+    ends_but_next: tuple[tuple[str, ...], ...]
     anew: frozenset[str]
     adverbs: frozenset[str]
     abbreviations: frozenset[str]
@@ -213,11 +214,16 @@ def phrases() -> Phrases:
                 raise PhraseError(f"stands twice: {' '.join(phrase.words)}")
     return Phrases(
         tuple(found.values()),
-        tuple(dict.fromkeys(words for text in told["ends"] for words in _wordings(text, macros))),
+        _all_wordings(told["ends"], macros),
+        _all_wordings(told["ends but next"], macros),
         frozenset(told["begins anew"]),
         frozenset(told["adverbs"]),
         frozenset(told["abbreviations"]),
     )
+
+
+def _all_wordings(texts: list[str], macros: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(dict.fromkeys(words for text in texts for words in _wordings(text, macros)))
 
 
 def _of_group(group: Mapping[str, Any], macros: Mapping[str, str]) -> Iterator[Phrase]:
@@ -261,14 +267,18 @@ def _key(word: str) -> str:
     return word.replace("'", "").lower() if len(word) > 1 else word.lower()
 
 
-_END = Phrase(("",), None)
+_END, _END_BUT_NEXT = Phrase(("ends",), None), Phrase(("ends but next",), None)
 
 
 @cache
 def _tree() -> _Node:
     root = _Node()
     told = phrases()
-    for words, phrase in [*((each.words, each) for each in told.phrases), *((words, _END) for words in told.ends)]:
+    for words, phrase in [
+        *((each.words, each) for each in told.phrases),
+        *((words, _END) for words in told.ends),
+        *((words, _END_BUT_NEXT) for words in told.ends_but_next),
+    ]:
         node = root
         for word in words:
             node = node.child(word)
@@ -286,11 +296,12 @@ class _Kind(StrEnum):
     SEAM = "colon, dash or bracket"
     COMMA = "comma"
     END = "word that ends a reach"
+    END_BUT_NEXT = "word that ends a reach but that of a phrase just before it"
 
 
 _STOPS = frozenset(".;!|")
 _SEAMS = frozenset(":()[]{}")
-_UNTIL = frozenset({_Kind.STOP, _Kind.SEAM, _Kind.END})
+_UNTIL = frozenset({_Kind.STOP, _Kind.SEAM, _Kind.END, _Kind.END_BUT_NEXT})
 _SEAMS_OF_PARTS = frozenset({_Kind.STOP, _Kind.SEAM, _Kind.COMMA})
 _DOUBT = Phrase(("?",), Assertion.DOUBTFUL, Direction.FOLLOWS, 6)
 _DOUBTED = Phrase(("?",), Assertion.DOUBTFUL, Direction.PRECEDES, 8)
@@ -314,8 +325,9 @@ class _Text:
         place = 0
         while place < len(self.keys):
             after, phrase = self._longest(place)
-            if phrase is _END:
-                self.kinds[place:after] = [_Kind.END] * (after - place)
+            if phrase is _END or phrase is _END_BUT_NEXT:
+                kind = _Kind.END if phrase is _END else _Kind.END_BUT_NEXT
+                self.kinds[place:after] = [kind] * (after - place)
             elif phrase is not None:
                 self.kinds[place:after] = [_Kind.SAID] * (after - place)
                 if phrase.says is not None:
@@ -368,8 +380,8 @@ class _Text:
             return _Kind.SEAM if after_blank or before_blank or key == "\N{EM DASH}" else _Kind.WORD
         if key == ".":
             before = self.keys[place - 1] if place else ""
-            short = len(before) == 1 and before.isalpha()
-            return _Kind.STOP if before_blank and not short and before not in phrases().abbreviations else _Kind.WORD
+            short = (len(before) == 1 and before.isalpha()) or before in phrases().abbreviations
+            return _Kind.STOP if end == len(self.text) or (before_blank and not short) else _Kind.WORD
         return _Kind.STOP if key in _STOPS else _Kind.WORD
 
     def _within_a_number(self, place: int) -> bool:
@@ -417,7 +429,7 @@ class _Text:
 
     def _following(self, after: int, phrase: Phrase) -> tuple[int, int] | None:
         place, heading = after, False
-        while place < len(self.keys) and self.kinds[place] in (_Kind.SEAM, _Kind.END):
+        while place < len(self.keys) and self.kinds[place] in (_Kind.SEAM, _Kind.END_BUT_NEXT):
             if self.keys[place] in ")]}":
                 return None
             heading = heading or self.keys[place] == ":"
