@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,17 @@ import yaml
 
 from cards.fact import fact
 from cards.memory import remembered
+from cards.words.assertion import (
+    ACT,
+    DISEASE,
+    DONE,
+    LASTING,
+    NAMED,
+    SUFFERED,
+    Assertion,
+    Sense,
+    find_meant,
+)
 
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
@@ -58,37 +69,38 @@ class Member(NamedTuple):
 
 
 class _Words:
-    """Recognises the concepts of one kind in a text."""
+    """Recognises the concepts of one kind in a text, where they are meant in the sense of their kind."""
 
-    def __init__(
-        self,
-        concepts: Mapping[str, Any],
-        vetoes: Sequence[str] = (),
-        past: Sequence[str] = (),
-        before: Sequence[str] = (),
-    ) -> None:
-        self._before = _any(before)
+    def __init__(self, concepts: Mapping[str, Any], sense: Sense) -> None:
         self._patterns = [
-            (name, _any(each["text"]), _any([*each.get("not", ()), *vetoes, *(() if "past" in each else past)]))
+            (name, pattern, _any(each.get("not", ())), _sense_of(each, sense))
             for name, each in concepts.items()
-            if each.get("text")
+            if (pattern := _any(each.get("text", ())))
         ]
         # Most texts name nothing we know: one pattern turns them away before the others are tried.
         self._interesting = _any([pattern for each in concepts.values() for pattern in each.get("text", ())])
-        self.find = remembered(self._find)
 
-    def _find(self, text: str) -> tuple[str, ...]:
-        if not self._interesting or not self._interesting.search(text):
-            return ()
-        return tuple(
-            name
-            for name, pattern, veto in self._patterns
-            if pattern
-            and (found := pattern.search(text))
-            and not (veto and veto.search(text))
-            # "Pernicious anaemia, no neuropathy" denies what follows the word.
-            and not (self._before and self._before.search(text[: found.start()]))
-        )
+    def finder(self, *nevertheless: Assertion) -> Callable[[str], tuple[str, ...]]:
+        """The concepts that a text names, also where it means them in one of the ways of `nevertheless`."""
+        patterns = [(name, pattern, veto, sense.but(*nevertheless)) for name, pattern, veto, sense in self._patterns]
+        interesting = self._interesting
+
+        def find(text: str) -> tuple[str, ...]:
+            if not interesting or not interesting.search(text):
+                return ()
+            return tuple(
+                name
+                for name, pattern, veto, sense in patterns
+                if find_meant(pattern, text, sense) and not (veto and veto.search(text))
+            )
+
+        return remembered(find)
+
+
+def _sense_of(concept: Mapping[str, Any], usual: Sense) -> Sense:
+    """How a concept has to be meant: an operation stays done, and what is done can be planned or declined."""
+    acts, lasts = "act" in concept, "past" in concept
+    return {(True, True): DONE, (True, False): ACT, (False, True): LASTING}.get((acts, lasts), usual)
 
 
 def _any(patterns: Iterable[str]) -> re.Pattern[str] | None:
@@ -103,8 +115,6 @@ class Terminology:
     def __init__(self, folder: Path) -> None:
         self._systems: dict[str, list[str]] = _yaml(folder / "systems.yaml")
         concepts = _yaml(folder / "concepts.yaml")
-        vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
-        before = concepts.pop("vetoes_before")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
         self.drugs = tuple(concepts["drugs"])
@@ -121,12 +131,16 @@ class Terminology:
             for each in members:
                 key = (name, each.system)
                 self._codes_of[key] = (*self._codes_of.get(key, ()), each.code)
-        self.drugs_in_text = _Words(concepts["drugs"]).find
+        self.drugs_in_text = _Words(concepts["drugs"], NAMED).finder()
         self.allergens = frozenset(concepts["allergens"])
-        self.allergens_in_text = _Words(concepts["allergens"]).find
-        self.conditions_in_text = _Words(concepts["conditions"], vetoes, past, before).find
-        self.labs_in_text = _Words(concepts["labs"]).find
-        self.procedures_in_text = _Words(concepts["procedures"]).find
+        self.allergens_in_text = _Words(concepts["allergens"], SUFFERED).finder()
+        self.drugs_reacted_to_in_text = _Words(concepts["drugs"], SUFFERED).finder()
+        conditions = _Words(concepts["conditions"], DISEASE)
+        self.conditions_in_text = conditions.finder()
+        self.conditions_of_relatives_in_text = conditions.finder(Assertion.ANOTHERS)
+        self.conditions_planned_in_text = conditions.finder(Assertion.PLANNED)
+        self.labs_in_text = _Words(concepts["labs"], NAMED).finder()
+        self.procedures_in_text = _Words(concepts["procedures"], DONE).finder()
 
     @classmethod
     @cache
@@ -291,21 +305,11 @@ _SITES = [
 ]
 _SITE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _SITES]
 _ANY_SITE = re.compile("|".join(pattern for _, pattern in _SITES), re.IGNORECASE)
-_AVOIDED = re.compile(
-    r"\b(?:avoid\w*|not|never|no|don'?t|instead of|rather than|contraindicated)\b[^.;,]{0,40}$", re.IGNORECASE
-)
-_AVOIDED_AFTER = re.compile(
-    r"^(?:\s+(?:route|sites?|region|area|muscles?|use|inj\w*))*[\s:=-]+(?:is |are )?"
-    r"(?:(?:to|must|should|can) ?(?:be )?(?:avoided|not)|avoided|contraindicated|cannot|"
-    r"not (?:suitable|allowed|possible|recommended|to be|tolerated|advised|for use|usable))",
-    re.IGNORECASE,
-)
 _SIDE = re.compile(
     r"\b(?:left|right|lt|rt)\b|\b[lr]\b(?=[.)]?\s*(?:" + "|".join(pattern for _, pattern in _SITES) + r"))"
     r"|(?<=\()[lr](?=\))|(?<=[a-z][ ,])[lr]$|(?<=[a-z], )[lr]$",
     re.IGNORECASE,
 )
-_BEARS_ON = 80
 _CLAUSE = re.compile(r"[.;,]")
 
 
@@ -314,15 +318,9 @@ def _site_in_text(text: str) -> tuple[str, str | None] | None:
     if not _ANY_SITE.search(text):
         return None
     for kind, pattern in _SITE_PATTERNS:
-        for match in pattern.finditer(text):
-            if not (_AVOIDED.search(_just_before(text, match)) or _AVOIDED_AFTER.search(text[match.end() :])):
-                return kind, _side_in_text(text, match)
+        if match := find_meant(pattern, text, NAMED):
+            return kind, _side_in_text(text, match)
     return None
-
-
-def _just_before(text: str, match: re.Match[str]) -> str:
-    """What stands before a match, as far back as it may bear on it."""
-    return text[max(0, match.start() - _BEARS_ON) : match.start()]
 
 
 def _side_in_text(text: str, site: re.Match[str]) -> str | None:
@@ -349,27 +347,9 @@ _ROUTES_IN_TEXT = [
 _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
 
 
-# "Not IM", "do not give by the IM route", "avoid IM or IV"; what stands between names no other thing.
-_ROUTE_AVOIDED = re.compile(
-    r"\b(?:avoid(?:ing)?|not|never|no|don'?t|instead of|rather than|other than)\s+"
-    r"(?:(?:to|be|for|give|given|giving|use|used|using|inject|injected|administer|administered|by|via|the|an?|any|as|it|"
-    r"this|into|deep|suitable|"
-    + "|".join(f"(?:{pattern})(?: route)?(?=\\s*(?:/|or\\b|nor\\b))" for _, pattern in _ROUTES_IN_TEXT)
-    + r"|/|or|nor)\s*){0,6}$",
-    re.IGNORECASE,
-)
-
-
 @remembered
 def _route_in_text(text: str) -> str | None:
-    return next((kind for kind, pattern in _ROUTE_PATTERNS if _names_unless_avoided(pattern, text)), None)
-
-
-def _names_unless_avoided(route: re.Pattern[str], text: str) -> bool:
-    return any(
-        not (_ROUTE_AVOIDED.search(_just_before(text, match)) or _AVOIDED_AFTER.search(text[match.end() :]))
-        for match in route.finditer(text)
-    )
+    return next((kind for kind, pattern in _ROUTE_PATTERNS if find_meant(pattern, text, NAMED)), None)
 
 
 # "Serum B12", "B12, folate and ferritin", "Repeat B12 level" ask for a measurement; "B12 injection" does not.
@@ -386,7 +366,7 @@ _TREATS = re.compile(r"\b(?:inj|jab|shot|dose|dosing|replac|treat|therap|supplem
 @remembered
 def is_test_in_text(text: str) -> bool:
     """Whether the words of a request ask for a measurement and not for treatment."""
-    return bool(_MEASURES.search(text)) and not _TREATS.search(text)
+    return bool(find_meant(_MEASURES, text, NAMED)) and not find_meant(_TREATS, text, NAMED)
 
 
 _ELECTROLYTES = re.compile(
@@ -400,14 +380,17 @@ _ELECTROLYTES = re.compile(
 @remembered
 def panels_in_text(text: str) -> tuple[str, ...]:
     """The laboratory concepts that a request measures as part of a panel which its words name: potassium in U&E."""
-    return ("potassium",) if _ELECTROLYTES.search(text) and "urin" not in text.lower() else ()
+    return ("potassium",) if find_meant(_ELECTROLYTES, text, NAMED) and "urin" not in text.lower() else ()
 
 
 _METHOTREXATE = re.compile(r"\b(?:methotrexate|mtx|maxtrex|metoject|trexall)\b", re.IGNORECASE)
-# "Not on methotrexate" denies it; "not on methotrexate days" is how folic acid beside it is directed.
-_NO_METHOTREXATE = re.compile(
-    r"\b(?:stopped|stopping|previous\w*|former\w*|no longer|off (?:methotrexate|mtx)"
-    r"|(?:no|(?:not|never) (?:on|taking|taken|had|prescribed)) (?:methotrexate|mtx)(?! days?\b))\b",
+# "Prevention of methotrexate toxicity", "to start methotrexate" go with it, too.
+_TAKEN = ACT.but(Assertion.DOUBTFUL, Assertion.PLANNED)
+# "Not on methotrexate days", "never on the day you take MTX" is how folic acid beside it is directed.
+_ON_OTHER_DAYS = re.compile(
+    r"\b(?:not|never|except|avoid(?:ing)?|omit(?:ting)?|skip|other than|apart from)"
+    r"(?: (?:taken|to|be|on|the|your|same|days?|of|as|that|when|you|they|taking|take)){0,8} "
+    r"(?:methotrexate|mtx|maxtrex|metoject|trexall)(?: days?)?\b",
     re.IGNORECASE,
 )
 
@@ -415,15 +398,19 @@ _NO_METHOTREXATE = re.compile(
 @remembered
 def goes_with_methotrexate(text: str) -> bool:
     """Whether the reason or the directions of a folate order name methotrexate: "not on the day of methotrexate"."""
-    return bool(_METHOTREXATE.search(text)) and not _NO_METHOTREXATE.search(text)
+    if not _METHOTREXATE.search(text):
+        return False
+    directed = any(" day" in match[0].lower() for match in _ON_OTHER_DAYS.finditer(text))
+    return directed or find_meant(_METHOTREXATE, text, _TAKEN) is not None
 
 
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
 
 
+@remembered
 def names_b12_in_text(text: str) -> bool:
-    """Whether the words name vitamin B12 or a cobalamin."""
-    return bool(_NAMES_B12.search(text))
+    """Whether the words name vitamin B12 or a cobalamin, and do not deny or decline it."""
+    return find_meant(_NAMES_B12, text, NAMED) is not None
 
 
 _INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
@@ -438,7 +425,7 @@ _ANOTHER_INJECTION = re.compile(
 @remembered
 def may_inject_b12_in_text(text: str) -> bool:
     """Whether the words of a booking name an injection that may be B12: one of B12, or one of no stated drug."""
-    if not _INJECTION.search(text):
+    if not find_meant(_INJECTION, text, NAMED):
         return False
     return names_b12_in_text(text) or not _ANOTHER_INJECTION.search(text)
 
@@ -478,7 +465,7 @@ def meaning_in_text(concept: str, text: str) -> str | None:
         return "strict"  # the only diets that are recognised by words
     name = concept.removesuffix("_status")
     if name == "gastrectomy":
-        return "total" if _TOTAL.search(text) else "unspecified"
+        return "total" if find_meant(_TOTAL, text, DONE) else "unspecified"
     if name == "ileal_resection":
         return "unknown_length"
     if name != "bariatric":

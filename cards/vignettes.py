@@ -346,7 +346,9 @@ def record(vignette: Vignette, today: date, terminology: Terminology) -> Patient
         labs=tuple(lab for each in vignette.labs if isinstance(lab := _lab(each), LabResult)),
         procedures=tuple(_procedure(each, terminology) for each in vignette.procedures),
         allergies=tuple(_allergy(each, terminology) for each in vignette.allergies if not each.over),
-        family=tuple(Relative(_concepts_in(each, terminology)) for each in vignette.family),
+        family=tuple(
+            Relative(_called(terminology.conditions_of_relatives_in_text(each), each)) for each in vignette.family
+        ),
         planned=tuple(
             _planned(each, source, terminology)
             for lines, source in (
@@ -535,7 +537,9 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
 
 
 def _allergy(line: AllergyLine, terminology: Terminology) -> Allergy:
-    drugs = [each for name in terminology.drugs_in_text(line.to) for each in terminology.drug_ingredients(name)]
+    drugs = [
+        each for name in terminology.drugs_reacted_to_in_text(line.to) for each in terminology.drug_ingredients(name)
+    ]
     reaction = Reaction.OTHER if line.reaction else Reaction.NOT_RECORDED
     if line.reaction == "anaphylaxis":
         reaction = Reaction.ANAPHYLAXIS
@@ -560,9 +564,11 @@ def _procedure(line: ProcedureLine, terminology: Terminology) -> Procedure:
 
 
 def _concepts_in(text: str, terminology: Terminology) -> tuple[Concept, ...]:
-    return tuple(
-        Concept("condition", name, meaning_in_text(name, text)) for name in terminology.conditions_in_text(text)
-    )
+    return _called(terminology.conditions_in_text(text), text)
+
+
+def _called(names: Iterable[str], text: str) -> tuple[Concept, ...]:
+    return tuple(Concept("condition", name, meaning_in_text(name, text)) for name in names)
 
 
 def _indications(text: str, terminology: Terminology) -> tuple[Concept, ...]:
@@ -594,7 +600,11 @@ def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Pla
     tests = tuple(Concept("lab", name) for name in (*named, *panels))
     return Planned(
         source,
-        concepts=(*tests, *_concepts_in(line.text, terminology), *([Concept("lab", line.of)] if line.of else [])),
+        concepts=(
+            *tests,
+            *_called(terminology.conditions_planned_in_text(line.text), line.text),
+            *([Concept("lab", line.of)] if line.of else []),
+        ),
         names_b12=names_b12_in_text(line.text),
         names_injection=may_inject_b12_in_text(line.text),
         days=When.on(line.day),

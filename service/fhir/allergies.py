@@ -7,6 +7,8 @@ from typing import Any
 
 from cards.dosing import COBALAMINS
 from cards.record import Allergy, Reaction
+from cards.words import normalised
+from cards.words.assertion import SUFFERED, find_meant
 from service.fhir.codes import code_in, texts_of
 from service.fhir.dates import first, when
 from service.fhir.setting import Setting
@@ -61,7 +63,7 @@ def _substances(code: Any, setting: Setting) -> list[str]:
         if not found:
             found += [
                 each
-                for name in setting.terminology.drugs_in_text(text)
+                for name in setting.terminology.drugs_reacted_to_in_text(text)
                 for each in setting.terminology.drug_ingredients(name)
             ]
         found += setting.terminology.allergens_in_text(text)
@@ -77,12 +79,11 @@ def _reaction(resource: dict[str, Any], reactions: list[dict[str, Any]]) -> Reac
         for manifestation in _list(each.get("manifestation"))
         for text in texts_of(manifestation.get("concept", manifestation) if isinstance(manifestation, dict) else None)
     ]
-    described += [each["description"] for each in reactions if isinstance(each.get("description"), str)]
-    words = " ".join([*described, *texts_of(first(resource, "code", "substance"))])
-    if _ANAPHYLAXIS.search(words):
-        return Reaction.ANAPHYLAXIS
-    if _ALLERGIC.search(words):
-        return Reaction.ALLERGIC
+    described += [normalised(each["description"]) for each in reactions if isinstance(each.get("description"), str)]
+    words = [*described, *texts_of(first(resource, "code", "substance"))]
+    for reaction, pattern in ((Reaction.ANAPHYLAXIS, _ANAPHYLAXIS), (Reaction.ALLERGIC, _ALLERGIC)):
+        if any(find_meant(pattern, text, SUFFERED) for text in words):
+            return reaction
     return Reaction.OTHER if described else Reaction.NOT_RECORDED
 
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from cards.memory import LONGEST_READ
+from cards.words import normalised
 
 LOINC = "http://loinc.org"
 
 
 def texts_of(concept: Any) -> list[str]:
-    """The text and the displays of a CodeableConcept; a lone coding is taken as a list of one."""
+    """The text and the displays of a CodeableConcept, in the normal form of words; a lone coding is a list of one."""
     if not isinstance(concept, dict):
         return []
     found = []
     text = concept.get("text")
     if isinstance(text, str) and text:
-        found.append(text[:LONGEST_READ])
+        found.append(normalised(text))
     codings = concept.get("coding")
     for coding in codings if isinstance(codings, list) else (codings,):
         if isinstance(coding, dict):
             display = coding.get("display")
             if isinstance(display, str) and display:
-                found.append(display[:LONGEST_READ])
+                found.append(normalised(display))
     return found
 
 
@@ -43,4 +43,4 @@ def code_in(value: Any) -> str | None:
         if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
             return code
     text = value.get("text")
-    return text.strip().lower().replace(" ", "-") if isinstance(text, str) else None
+    return normalised(text).lower().replace(" ", "-") if isinstance(text, str) else None

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from cards.dosing import COBALAMINS, ENDING, FOLATES, cobalamin, ingredient_of
-from cards.memory import LONGEST_READ
 from cards.record import (
     PARENTERAL,
     Course,
@@ -24,7 +23,9 @@ from cards.record import (
     When,
     WhyNot,
 )
-from cards.terminology import Concept, Terminology, goes_with_methotrexate
+from cards.terminology import Concept, Terminology, goes_with_methotrexate, names_b12_in_text
+from cards.words import normalised
+from cards.words.assertion import ACT, Assertion, Sense, find_meant, is_meant, part_of
 from service.fhir.codes import texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.dosage import read_amount, read_given, read_instructions
@@ -47,29 +48,44 @@ _STATUSES = {
 }
 # Nobody has authorised these: a proposal, and one of several options.
 _ONLY_PROPOSED = frozenset({"proposal", "option"})
-_NO = "(?<!no )(?<!not )(?<!known )(?<!nil )"
-_REASONS = [
-    (WhyNot.ANAPHYLAXIS, re.compile(rf"{_NO}anaphyla", re.I)),
-    (WhyNot.ALLERGY, re.compile(rf"{_NO}(?:allerg|hypersensitiv|angio-?o?edema|urticaria)", re.I)),
-    (WhyNot.REFUSED, re.compile(r"refus|declin", re.I)),
-    (WhyNot.NO_STOCK, re.compile(r"stock|shortage|suppl|unavailab", re.I)),
-    (
-        WhyNot.NORMAL_LEVEL,
-        re.compile(
-            r"(?<!not )\bnormal|\breplete|\b(?:high|raised|elevated) (?:serum )?(?:vitamin )?(?:level|b ?-?12)"
-            r"|(?:level|b ?-?12|cobalamin)s?\s*(?:levels? |result )?"
-            r"(?:(?:is|are|was|were|now|too|very|at|of|has|have|been)\s+|[=:]\s*)*"
-            # "B12 level >1500", "level 1500 ng/L"; "B12 1000 mcg" is a dose. From 400 on nobody calls a level low: over
-            # 350 ng/L deficiency is unlikely (`b12_replete_above`), and pmol/L are more.
-            r"(?:(?:high|ok|okay|fine|good|adequate|satisfactory|corrected|raised|elevated|(?:with)?in range"
-            r"|above (?:the )?range)\b|(?:(?:>|≥|over|above|more than|greater than)\s*=?\s*)?"
-            r"(?:[4-9]\d\d|\d{4,5})\b(?!\s*(?:mcg|micro|mg|ug|µg|μg)))",
-            re.I,
-        ),
+# Reasons in words, the gravest first.
+_REASONS = {
+    WhyNot.ANAPHYLAXIS: re.compile(r"anaphyla\w*", re.I),
+    WhyNot.ALLERGY: re.compile(r"(?:allerg|hypersensitiv|angio-?o?edema|urticaria)\w*", re.I),
+    WhyNot.REFUSED: re.compile(r"\brefus\w*|\bdeclin\w*(?! in\b)", re.I),
+    # "No stock", "not in stock" is the shortage itself.
+    WhyNot.NO_STOCK: re.compile(
+        r"(?:\b(?:no|nil|low|without|lack of|out of|not (?:currently )?in) (?:[a-z\d]+ ){0,2})?"
+        r"(?<!back in )(?<!now in )stock|shortage|(?:\b(?:no|nil|without|lack of) )?suppl(?:y|ies|ier)|unavailab",
+        re.I,
     ),
-    (WhyNot.AWAY, re.compile(r"abroad|travel|\baway\b|holiday", re.I)),
-]
-_NORMAL_LEVEL = next(pattern for why, pattern in _REASONS if why is WhyNot.NORMAL_LEVEL)
+    WhyNot.NORMAL_LEVEL: re.compile(
+        r"(?<!until )(?<!once )(?<!when )\bnormal|\breplete"
+        r"|\b(?:high|raised|elevated) (?:serum )?(?:vitamin )?(?:level|b ?-?12)"
+        r"|(?:level|b ?-?12|cobalamin)s?\s*(?:levels? |result )?"
+        r"(?:(?:is|are|was|were|now|too|very|at|of|has|have|been)\s+|[=:]\s*)*"
+        # "B12 level >1500", "level 1500 ng/L"; "B12 1000 mcg" is a dose. From 400 on nobody calls a level low: over
+        # 350 ng/L deficiency is unlikely (`b12_replete_above`), and pmol/L are more.
+        r"(?:(?:high|ok|okay|fine|good|adequate|satisfactory|corrected|raised|elevated|(?:with)?in range"
+        r"|above (?:the )?range)\b|(?:(?:>|≥|over|above|more than|greater than)\s*=?\s*)?"
+        r"(?:[4-9]\d\d|\d{4,5})\b(?!\s*(?:mcg|micro|mg|ug|µg|μg)))",
+        re.I,
+    ),
+    WhyNot.AWAY: re.compile(r"abroad|travel|(?<!passed )(?<!went )(?<!right )(?<!straight )\baway\b|holiday", re.I),
+}
+_OF_ANOTHER_THING = {
+    WhyNot.REFUSED: re.compile(
+        r"vaccin|immuni[sz]|\b(?:flu|influenza|covid|renal|kidney|egfr|function|cognit\w*|health|blood tests?|bloods|"
+        r"endoscop\w*|gastroscop\w*|colonoscop\w*|surgery|operation|smear|statins?|referral|screening)\b",
+        re.I,
+    ),
+    WhyNot.NORMAL_LEVEL: re.compile(
+        r"\b(?:saline|diet|liver|lfts?|renal|kidney|u&es?|urea|egfr|creatinine|ecg|ekg|mri|ct|scan|x-?ray|"
+        r"blood pressure|bp|thyroid|tsh|glucose|hba1c|potassium|delivery|pregnancy|gait|vision|weight|bmi)\b",
+        re.I,
+    ),
+}
+_GIVEN_AS_REASON = Sense(frozenset({Assertion.DENIED, Assertion.DOUBTFUL}))
 _METHOTREXATE = (Concept("drug", "methotrexate"),)
 # What an EHR can find again: an id with blanks or slashes would make a reference to something else.
 _ID = re.compile(r"[^\s/#]+")
@@ -158,7 +174,7 @@ def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, 
         "why_not": why_not(resource),
         "do_not_perform": resource.get("doNotPerform") is True,
         "inpatient": is_inpatient(resource),
-        "research": bool(notes) and bool(_RESEARCH.search(notes)),
+        "research": bool(notes) and find_meant(_RESEARCH, notes, ACT) is not None,
         "nutrition": cobalamin(medicine) is not None and _in_nutrition(resource),
     }
 
@@ -278,7 +294,9 @@ def claim(resource: dict[str, Any], setting: Setting) -> list[Dose | Unreadable]
     if resource.get("status") != "active" or resource.get("outcome", "complete") not in _PAID:
         return []
     said = resource.get("disposition")
-    if resource.get("use", "claim") != "claim" or (isinstance(said, str) and _NOT_PAID.search(said)):
+    if resource.get("use", "claim") != "claim" or (
+        isinstance(said, str) and find_meant(_NOT_PAID, normalised(said), _GIVEN_AS_REASON)
+    ):
         return []
     found: list[Dose | Unreadable] = []
     for item in _list(resource.get("item")):
@@ -320,8 +338,19 @@ def why_not(resource: dict[str, Any]) -> WhyNot | None:
         return WhyNot.NORMAL_LEVEL
     if reason is None:
         return None
-    words = " ".join([*(text for each in _list(reason) for text in texts_of(each)), _notes(resource)])
-    return next((why for why, pattern in _REASONS if pattern.search(words)), WhyNot.OTHER)
+    words = "; ".join([*(text for each in _list(reason) for text in texts_of(each)), _notes(resource)])
+    return next((why for why in _REASONS if _gives(why, words)), WhyNot.OTHER)
+
+
+def _gives(why: WhyNot, words: str) -> bool:
+    """Whether words give this reason, and not of something else: "flu vaccination refused", "ECG normal"."""
+    another = _OF_ANOTHER_THING.get(why)
+    for match in _REASONS[why].finditer(words):
+        if is_meant(words, match.start(), match.end(), _GIVEN_AS_REASON):
+            part = part_of(words, match.start(), match.end()) if another else ""
+            if not another or not another.search(part) or names_b12_in_text(part):
+                return True
+    return False
 
 
 def _ended(resource: dict[str, Any]) -> bool:
@@ -336,7 +365,7 @@ def _says_normal_level(resource: dict[str, Any], reason: Any) -> bool:
     words = [
         text for each in concepts for text in texts_of(each.get("concept", each) if isinstance(each, dict) else {})
     ]
-    return bool(_NORMAL_LEVEL.search(" ".join([*words, _notes(resource)])))
+    return _gives(WhyNot.NORMAL_LEVEL, "; ".join([*words, _notes(resource)]))
 
 
 def _concepts(reasons: Any, terminology: Terminology) -> tuple[Concept, ...]:
@@ -360,9 +389,12 @@ def _beside_methotrexate(resource: dict[str, Any], reasons: Any) -> bool:
     said = [text for each in concepts for text in texts_of(each)]
     dosages = [each for each in _list(resource.get("dosageInstruction")) if isinstance(each, dict)]
     said += [
-        each[name] for each in dosages for name in ("text", "patientInstruction") if isinstance(each.get(name), str)
+        normalised(each[name])
+        for each in dosages
+        for name in ("text", "patientInstruction")
+        if isinstance(each.get(name), str)
     ]
-    return any(goes_with_methotrexate(text[:LONGEST_READ]) for text in (*said, _notes(resource)))
+    return any(goes_with_methotrexate(text) for text in (*said, _notes(resource)))
 
 
 def is_inpatient(resource: dict[str, Any]) -> bool:
@@ -377,11 +409,11 @@ def is_inpatient(resource: dict[str, Any]) -> bool:
 
 def _in_nutrition(resource: dict[str, Any]) -> bool:
     """Whether the words of an order's drug, reason, instructions or notes say parenteral nutrition."""
-    named = first(resource, "medicationCodeableConcept", "medication")
+    drug = first(resource, "medicationCodeableConcept", "medication")
     reasons = _list(first(resource, "reasonCode", "reasonCodeableConcept", "reason"))
-    words = [text for each in (named, *reasons) for text in texts_of(_concept_of(each))]
+    words = [text for each in (drug, *reasons) for text in texts_of(_concept_of(each))]
     words += [text for each in _list(resource.get("dosageInstruction")) for text in texts_of(each)]
-    return bool(_NUTRITION.search(" ; ".join([*words, _notes(resource)])))
+    return find_meant(_NUTRITION, "; ".join([*words, _notes(resource)]), ACT) is not None
 
 
 def _concept_of(value: Any) -> Any:
@@ -394,7 +426,7 @@ def _notes(resource: dict[str, Any]) -> str:
     if said is None:
         return ""
     notes = [each.get("text") if isinstance(each, dict) else each for each in _list(said)]
-    return " ".join(each for each in notes if isinstance(each, str))[:LONGEST_READ]
+    return "; ".join(normalised(each) for each in notes if isinstance(each, str))
 
 
 def _references(value: Any) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cards.memory import LONGEST_READ, LONGEST_TEXT, remembered
+from cards.memory import LONGEST_TEXT, remembered
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
+from cards.words import normalised
 from service.fhir.codes import texts_of
 from service.fhir.dates import first
 from service.fhir.numbers import number
@@ -91,7 +92,11 @@ def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminolog
     return Instruction(
         amount=_amount(dosage) or (_amount_in_words(own) if own else None),
         route=read_route(dosage.get("route"), own, terminology),
-        site=read_site(first(dosage, "site", "siteCodeableConcept"), f"{own} {words}".strip(), terminology),
+        site=read_site(
+            first(dosage, "site", "siteCodeableConcept"),
+            f"{own}; {words}" if own and words else own or words,
+            terminology,
+        ),
         repeat=timing.repeat,
         starts=timing.starts,
         ends=timing.ends,
@@ -120,10 +125,10 @@ def _text(dosage: dict[str, Any]) -> str:
     """The words of an instruction."""
     text, more = dosage.get("text"), first(dosage, "additionalInstruction", "additionalInstructions")
     if more is None and "patientInstruction" not in dosage:
-        return text[:LONGEST_READ] if isinstance(text, str) else ""
+        return normalised(text) if isinstance(text, str) else ""
     found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
-    return " ".join(each for each in found if isinstance(each, str))[:LONGEST_READ]
+    return normalised(" ".join(each for each in found if isinstance(each, str)))
 
 
 def _as_needed(dosage: dict[str, Any]) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from cards.memory import LONGEST_READ
 from cards.neurology import NEUROLOGICAL
 from cards.record import (
     ClinicalStatus,
@@ -34,6 +33,8 @@ from cards.terminology import (
     names_b12_in_text,
     panels_in_text,
 )
+from cards.words import normalised
+from cards.words.assertion import DISEASE, NAMED, denies_what_is_asked, find_meant
 from service.fhir.codes import code_in, is_of_loinc, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
@@ -124,7 +125,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         began=when(began, setting.zone),
         recorded=when(first(resource, "recordedDate", "assertedDate", "dateRecorded"), setting.zone),
         ended=ended,
-        names_b12=names_b12_in_text(" ".join([*words, *_words_of_cause(resource)])),
+        names_b12=names_b12_in_text("; ".join([*words, *_words_of_cause(resource)])),
         by_text=by_text,
         length_cm=_length_removed(" ".join(words)),
     )
@@ -132,9 +133,6 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
 
 # What UK systems record as an observation as often as on the problem list.
 _OBSERVED = frozenset({"nitrous_oxide_exposure"})
-_SAYS_NO = re.compile(
-    r"^\s*(?:no\b|none|never|nil|not\b|negative|absent|denie|false|n$|ex\b|former|stopped|ceased)", re.I
-)
 
 
 def observed(resource: dict[str, Any], wanted: Collection[str], setting: Setting) -> list[Problem]:
@@ -153,8 +151,9 @@ def observed(resource: dict[str, Any], wanted: Collection[str], setting: Setting
     day = _not_future(when(said, setting.zone), setting)
     if day is None or resource.get("valueBoolean") is False:
         return []
-    values = [resource.get("valueString"), *texts_of(resource.get("valueCodeableConcept"))]
-    if any(isinstance(each, str) and _SAYS_NO.search(each) for each in values):
+    said = resource.get("valueString")
+    values = [normalised(said)] if isinstance(said, str) else texts_of(resource.get("valueCodeableConcept"))
+    if any(map(denies_what_is_asked, values)):
         return []
     # What was seen on one day is no lasting problem: it counts by its date.
     return [Problem(concepts, began=day, recorded=day, ended=day)]
@@ -216,7 +215,7 @@ def relative(resource: dict[str, Any], setting: Setting) -> Relative | None:
         concept
         for each in (conditions if isinstance(conditions, list) else [])
         if isinstance(each, dict)
-        for concept in _concepts(each.get("code"), setting)[0]
+        for concept in _concepts(each.get("code"), setting, setting.terminology.conditions_of_relatives_in_text)[0]
     ]
     return Relative(tuple(concepts)) if concepts else None
 
@@ -257,7 +256,9 @@ def test_order(resource: dict[str, Any], reference: str, setting: Setting, *, se
         status,
         selected=selected,
         tests=tuple(dict.fromkeys(tests)),
-        times_injections=bool(_TIMES_INJECTIONS.search(" ".join([*_reasons(resource), *_notes(resource)]))),
+        times_injections=bool(
+            find_meant(_TIMES_INJECTIONS, "; ".join([*_reasons(resource), *_notes(resource)]), NAMED)
+        ),
         do_not_perform=resource.get("doNotPerform") is True,
     )
 
@@ -272,7 +273,7 @@ def appointment(resource: dict[str, Any], setting: Setting) -> Planned | None:
 
 
 def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, setting: Setting) -> Planned:
-    words = " ".join([*texts_of(code), *_reasons(resource), *_notes(resource)])
+    words = "; ".join([*texts_of(code), *_reasons(resource), *_notes(resource)])
     tests = _coded(code, "lab", setting)
     asked = " ".join(texts_of(code) or _notes(resource))
     is_test = bool(tests) or is_test_in_text(asked)
@@ -281,7 +282,7 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
     if source is Source.TESTS and (panels := panels_in_text(asked)):
         tests, is_test = (*tests, *(Concept("lab", name) for name in panels)), True
     concepts = [*tests, *_coded(code, "procedure", setting)]
-    concepts += [Concept("condition", name) for name in setting.terminology.conditions_in_text(words)]
+    concepts += [Concept("condition", name) for name in setting.terminology.conditions_planned_in_text(words)]
     return Planned(
         source,
         concepts=tuple(concepts),
@@ -296,7 +297,9 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
 # --- concepts ----------------------------------------------------------------------------------------------------
 
 
-def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
+def _concepts(
+    code: Any, setting: Setting, in_text: Callable[[str], tuple[str, ...]] | None = None
+) -> tuple[tuple[Concept, ...], bool]:
     """The conditions of a code, else of its words; and whether it was the words.
 
     A code that also says other things (decision 13 of the clinical rules) counts as the concept when its display or
@@ -304,35 +307,36 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     """
     coded = _coded(code, "condition", setting)
     words = texts_of(code)
+    in_text = in_text or setting.terminology.conditions_in_text
     if not coded:
-        named = _in_text(words, setting)
-        if not named:
+        names = _in_text(words, in_text)
+        if not names:
             return (), False
-        return tuple(Concept("condition", name, meaning_in_text(name, " ".join(words))) for name in named), True
+        return tuple(Concept("condition", name, meaning_in_text(name, "; ".join(words))) for name in names), True
     if any(each.meaning == "unspecified" for each in coded):
         coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
         return coded, False
-    meant = set(_in_text(words, setting))
-    if "folate_deficiency" in meant and not names_b12_in_text(" ".join(words)):
+    meant = set(_in_text(words, in_text))
+    if "folate_deficiency" in meant and not names_b12_in_text("; ".join(words)):
         coded = tuple(each for each in coded if each.name == "folate_deficiency")
-    if _NOT_LEBER.search(" ".join(words)):
+    if find_meant(_NOT_LEBER, "; ".join(words), DISEASE):
         coded = tuple(each for each in coded if each.name != "leber_hereditary_optic_neuropathy")
     return tuple(_named(each, meant, words) for each in coded), False
 
 
-def _named(concept: Concept, named: set[str], words: list[str]) -> Concept:
+def _named(concept: Concept, names: set[str], words: list[str]) -> Concept:
     """A concept of an unspecific code made specific by words that name it; `total gastrectomy` says its extent too."""
-    if concept.specific or concept.name not in named:
+    if concept.specific or concept.name not in names:
         return concept
-    return replace(concept, specific=True, meaning=concept.meaning or meaning_in_text(concept.name, " ".join(words)))
+    return replace(concept, specific=True, meaning=concept.meaning or meaning_in_text(concept.name, "; ".join(words)))
 
 
 def _with_extent(concept: Concept, words: list[str]) -> Concept:
     """An operation whose code leaves open how far it went, with the extent that the words beside it tell."""
     if concept.meaning != "unspecified":
         return concept
-    return replace(concept, meaning=meaning_in_text(concept.name, " ".join(words)) or concept.meaning)
+    return replace(concept, meaning=meaning_in_text(concept.name, "; ".join(words)) or concept.meaning)
 
 
 def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
@@ -347,8 +351,7 @@ def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
     return tuple(dict.fromkeys(found)) if found else ()
 
 
-def _in_text(words: list[str], setting: Setting) -> tuple[str, ...]:
-    find = setting.terminology.conditions_in_text
+def _in_text(words: list[str], find: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
     found = [name for text in words for name in find(text)]
     return tuple(dict.fromkeys(found)) if found else ()
 
@@ -377,7 +380,7 @@ def _notes(resource: dict[str, Any]) -> list[str]:
     found = [
         each.get("text") if isinstance(each, dict) else each for each in (notes if isinstance(notes, list) else [notes])
     ]
-    return [each[:LONGEST_READ] for each in (*found, description, comment) if isinstance(each, str)]
+    return [normalised(each) for each in (*found, description, comment) if isinstance(each, str)]
 
 
 def _reasons(resource: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from cards.memory import remembered
 from cards.record import Comparator, Flag, LabResult, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
+from cards.words import normalised
 from service.fhir.codes import LOINC, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.numbers import is_out_of_proportion, number
@@ -144,6 +145,7 @@ def _qualitative(concept: str, part: dict[str, Any], said: Any, setting: Setting
     for word in words:
         if not isinstance(word, str):
             continue
+        word = normalised(word)
         positive = True if _POSITIVE.search(word) else False if _NEGATIVE.search(word) else None
         if positive is not None:
             day = _day(said, setting)
@@ -183,7 +185,7 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
         words = part.get(name)
         if isinstance(words, int | float) and not isinstance(words, bool):
             return _size(words), "", None
-        if isinstance(words, str) and (match := _QUANTITY_IN_WORDS.match(words)):
+        if isinstance(words, str) and (match := _QUANTITY_IN_WORDS.match(normalised(words))):
             comparator = _COMPARATORS.get((match[1] or "").lower())
             return _size(match[2]), (match[3] or "").strip(), comparator
     return None, "", None
@@ -206,7 +208,7 @@ def _interpretations(part: dict[str, Any]) -> Iterator[str]:
             if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
                 yield code
         if isinstance(text := each.get("text"), str):
-            yield text
+            yield normalised(text)
 
 
 def _flag(part: dict[str, Any]) -> Flag | None:

@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from cards.dosing import COBALAMINS
-from cards.memory import LONGEST_READ, LONGEST_TEXT, TEXTS
+from cards.memory import LONGEST_TEXT, TEXTS
 from cards.record import Medicine, Route, Strength, UnknownDrug
 from cards.strength import lists_several, strengths_in
 from cards.terminology import Coded, Terminology
+from cards.words import normalised
 from service.fhir.dates import first
 from service.fhir.numbers import number
 
@@ -138,6 +139,7 @@ def _said(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[tuple[_Cod
     length = 0
     text = concept.get("text")
     if isinstance(text, str) and text:
+        text = normalised(text)
         words.append(text)
         length = len(text)
     codings = concept.get("coding")
@@ -149,16 +151,15 @@ def _said(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[tuple[_Cod
             codes.append((system, code, given))
             length += len(system) + len(code)
             if isinstance(display, str) and display and display != text:
+                display = normalised(display)
                 words.append(display)
                 length += len(display)
     reference = resource.get("medicationReference")
     if isinstance(reference, dict):
         display = reference.get("display")
-        if isinstance(display, str) and display and display not in words:
+        if isinstance(display, str) and display and (display := normalised(display)) not in words:
             words.append(display)
             length += len(display)
-    if length > LONGEST_READ:
-        words = [each[:LONGEST_READ] for each in words]
     return tuple(codes), tuple(words), length
 
 

@@ -1,0 +1,47 @@
+"""What people write: one normal form of every text, and how the things that it names are meant."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from cards.memory import LONGEST_READ, remembered
+
+# Unicode's category Cf, which nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction.
+_UNSEEN = re.compile(
+    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001\U000e0020-\U000e007f]"
+)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# NFKC would make 112 of "1½" and 102 of "10²".
+_FRACTION_AFTER_A_DIGIT = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e\u2189])")
+_POWER = re.compile("(?<=[0-9])(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u2079])")
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201b\u02bc\u2032", "'"),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+        **dict.fromkeys("\u2014\u2015", " - "),
+        "\u2044": "/",
+    }
+)
+
+
+def normalised(text: str) -> str:
+    """A text as readers expect it; of one that is longer than anybody writes, the beginning.
+
+    The form is NFKC without unseen characters, with plain apostrophes, hyphens and fraction bars, and with one blank
+    for any white space; nothing stands around it. "1½" becomes "1 1/2", "10²" becomes "10^2", "µg" has the Greek mu.
+    """
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text[:LONGEST_READ].strip()
+    return _normalised(text)
+
+
+@remembered
+def _normalised(text: str) -> str:
+    if not text.isascii():
+        text = _FRACTION_AFTER_A_DIGIT.sub(" ", _UNSEEN.sub("", text))
+        text = unicodedata.normalize("NFKC", _POWER.sub("^", text)).translate(_PLAIN)
+        text = _UNSEEN.sub("", text)
+    return " ".join(_CONTROL.sub(" ", text).split())[:LONGEST_READ]
