@@ -249,6 +249,9 @@ class Responder:
 
     def _triggered(self, service: Service, call: HookCall, today: date) -> tuple[Drafts, tuple[Rule, ...]]:
         drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
+        if service.hook is Hook.ORDER_SELECT and drafts.unread:
+            # Screens open with an order for which nothing has been chosen yet.
+            drafts = replace(drafts, unread=tuple(each for each in drafts.unread if not each.unfinished))
         return drafts, triggered(service.rules, service.hook, drafts.orders)
 
     def _examined(

@@ -14,6 +14,10 @@ from service.fhir.subjects import Addresses, Subject
 SIGNED = ORDERS | SERVICES
 # What should have brought the draft and did not.
 _IN_PLACE_OF_A_DRAFT = frozenset({"Binary", "Bundle", "List", "OperationOutcome", "Parameters"})
+# Where an order of any FHIR version says its drug or test.
+_WHAT_IT_IS_FOR = (
+    "medicationCodeableConcept", "medicationReference", "medication", "code", "orderDetail", "item",
+)  # fmt: skip
 Resource = dict[str, Any]
 
 
@@ -22,11 +26,13 @@ class Unread(NamedTuple):
 
     `reason`: `unreadable`, `unresolved` or `another-patient`. It is known by `reference`, or where it has none that can
     be used by its `position` among the entries (of a selection: among the selections), from 0.
+    `unfinished`: nobody has chosen yet what it is for.
     """
 
     reason: str
     reference: str | None = None
     position: int | None = None
+    unfinished: bool = False
 
 
 class Draft(NamedTuple):
@@ -38,7 +44,8 @@ class Draft(NamedTuple):
 
     def unread(self, reason: str) -> Unread:
         """That nothing can be told of this one."""
-        return _unread(reason, self.position, self.resource)
+        unfinished = all(self.resource.get(name) is None for name in _WHAT_IT_IS_FOR)
+        return _unread(reason, self.position, self.resource)._replace(unfinished=unfinished)
 
 
 class Opened(NamedTuple):

@@ -188,6 +188,8 @@ class Reading:
 
     def _of_unknown_drug(self, resource: dict[str, Any]) -> Sequence[Fact]:
         """That something was ordered, given or handed out of which nobody knows what it was."""
+        # Its code is counted with the others that no value set knows.
+        self._products.of(resource)
         if resource.get("status") in _NEVER_HAPPENED:
             return ()
         said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
