@@ -52,12 +52,17 @@ SOURCES = tuple(Source)
 
 
 class Supplied(StrEnum):
-    """What became of one source: only the first two say anything about the patient."""
+    """What became of one source: only the first two say anything about the patient.
+
+    `unreadable`: it holds something else than it should; `another-patient`: resources of others and none of this one.
+    """
 
     SUPPLIED = "supplied"
     NONE_FOUND = "none-found"
     FAILED = "failed"
     TRUNCATED = "truncated"
+    UNREADABLE = "unreadable"
+    ANOTHER_PATIENT = "another-patient"
     MISSING = "missing"
 
 
@@ -86,12 +91,15 @@ class NotUnderstood(NamedTuple):
 class SourceState:
     """How far one source can be trusted to be complete.
 
-    `back_to`: for a truncated newest-first list, the oldest date it holds; the list is complete from then on.
+    `back_to`: for a truncated list that is proved to be newest first, the oldest date it holds; the list is complete
+    from then on. `remarks`: what was noticed and costs no rule its answer: `another-patient` when resources of others
+    were left out, `duplicate` when two versions of one resource both count.
     """
 
     supplied: Supplied
     back_to: date | None = None
     unreadable: tuple[Unreadable, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 NOT_SUPPLIED = SourceState(Supplied.MISSING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -67,6 +68,8 @@ REASONS = {
     "failed": "could not be retrieved",
     "truncated": "incomplete",
     "unreadable": "could not be read",
+    "another-patient": "belongs to another patient",
+    "duplicate": "holds one resource in two versions",
     "unknown-unit": "has a unit that is not known",
     "unit-missing": "has no unit",
     "unknown-strength": "the product's strength is not known",
@@ -79,6 +82,15 @@ REASONS = {
     "implausible-value": "has an impossible value",
     "open-bound": "is a bound that leaves its band open",
     "no-dose-recorded": "no injection of any kind is recorded",
+}
+# Why drafted orders could not be read: of one, and of several.
+_UNREAD_DRAFTS = {
+    "unreadable": ("1 order that could not be read", "{number} orders that could not be read"),
+    "unresolved": (
+        "1 order that does not say what it is for: its drug or test could not be found",
+        "{number} orders that do not say what they are for: their drugs or tests could not be found",
+    ),
+    "another-patient": ("1 order for another patient", "{number} orders for another patient"),
 }
 
 
@@ -170,18 +182,32 @@ class Wording:
             override_reasons=rule.override_reasons,
         )
 
-    def not_evaluated(self, gaps: tuple[NotEvaluated, ...]) -> CardText:
-        """The one card that says which questions could not be answered, and for want of what."""
+    def not_evaluated(self, gaps: tuple[NotEvaluated, ...], unread: tuple[str, ...] = ()) -> CardText:
+        """The one card that says which questions could not be answered, and for want of what.
+
+        `unread`: why drafted orders could not be read, one reason for each.
+        """
         questions = [self._library.folders[gap.rule.topic].definition.question for gap in gaps]
         lines = [
             f"- {question}: {_listed_data(gap.data)} ({REASONS.get(gap.reason, gap.reason)})"
             for question, gap in zip(questions, gaps, strict=True)
         ]
-        summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {REASONS.get(gaps[0].reason, gaps[0].reason)}."
-        if len(gaps) > 1:
+        if unread:
+            orders = "1 drafted order" if len(unread) == 1 else f"{len(unread)} drafted orders"
+            summary = f"{orders} could not be checked for vitamin B12"
+            summary += f", and {len(gaps)} other check{'s' * (len(gaps) > 1)} could not be made." if gaps else "."
+        elif len(gaps) > 1:
             summary = f"{len(gaps)} vitamin B12 checks could not be made: data were not available."
-        detail = "**Why now** These questions are open:\n\n" + "\n".join(lines)
-        detail += "\n\n**Recommended** Look the missing data up before signing; no alert here does not mean all clear."
+        else:
+            summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {REASONS.get(gaps[0].reason, gaps[0].reason)}."
+        lines += [
+            f"- {_UNREAD_DRAFTS[reason][number > 1].format(number=number)}"
+            for reason, number in Counter(unread).items()
+        ]
+        heading = "These questions are open" if gaps else "Vitamin B12 was not checked for"
+        detail = f"**Why now** {heading}:\n\n" + "\n".join(lines)
+        lacking = "Look the missing data up before signing" if gaps else "Look these orders over before signing"
+        detail += f"\n\n**Recommended** {lacking}; no alert here does not mean all clear."
         return CardText(
             summary=_one_line(self.spelling(summary))[:SUMMARY_LIMIT],
             detail=self.spelling(detail),

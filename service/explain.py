@@ -42,8 +42,19 @@ class DraftSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadDraft:
+    """A draft of which nothing can be told: its reference, or its place among the entries, and why."""
+
+    place: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class DataSeen:
-    """What became of one prefetch key; `unreadable` says why resources of it could not be read, and how many."""
+    """What became of one prefetch key.
+
+    `unreadable` says why resources of it could not be read, and how many; `remarks` what else was noticed.
+    """
 
     key: str
     title: str
@@ -51,6 +62,7 @@ class DataSeen:
     resources: int
     back_to: date | None
     unreadable: tuple[tuple[str, int], ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,7 @@ class Explanation:
     cards: tuple[CardSeen, ...]
     missing_keys: tuple[str, ...] = ()
     no_cards_because: str | None = None
+    unread_drafts: tuple[UnreadDraft, ...] = ()
 
 
 async def explain(responder: Responder, service: Service, call: HookCall, library: Library, today: date) -> Explanation:
@@ -187,6 +200,10 @@ class _Explainer:
             ),
             missing_keys=missing,
             no_cards_because="the reader is the patient or a relative; cards are for clinicians" if unheard else None,
+            unread_drafts=tuple(
+                UnreadDraft(each.reference or f"entry {each.position}", _UNREAD_DRAFT[each.reason])
+                for each in self._found.drafts.unread
+            ),
         )
 
     def _draft(self, order: Order) -> DraftSeen:
@@ -207,6 +224,7 @@ class _Explainer:
             resources=len(self._found.received[source].resources),
             back_to=state.back_to,
             unreadable=tuple((reason, reasons.count(reason)) for reason in dict.fromkeys(reasons)),
+            remarks=tuple(_REMARKS[each] for each in state.remarks),
         )
 
     # --- what the shared definitions make of the facts -----------------------------------------------------------
@@ -336,7 +354,20 @@ _STATES = {
     Supplied.NONE_FOUND: "nothing found",
     Supplied.FAILED: "the query failed",
     Supplied.TRUNCATED: "cut short",
+    Supplied.UNREADABLE: "holds something else than it should",
+    Supplied.ANOTHER_PATIENT: "about another patient",
     Supplied.MISSING: "not supplied",
+}
+
+
+_REMARKS = {
+    "another-patient": "resources of other patients are left out",
+    "duplicate": "two versions of one resource both count",
+}
+_UNREAD_DRAFT = {
+    "unreadable": "could not be read",
+    "unresolved": "what it is for could not be found",
+    "another-patient": "is for another patient",
 }
 
 

@@ -9,11 +9,12 @@ from os import urandom
 from typing import Any
 
 from cards.offers import Offers
-from cards.rule import NOT_EVALUATED_TOPIC, NotEvaluated, Raised
+from cards.rule import DRAFTS, NOT_EVALUATED_TOPIC, NotEvaluated, Raised
 from cards.wording import CardText, SuggestionText, Wording
 from service.fhir.writer import CannotWrite, Target, Writer
 
 TOPIC_SYSTEM = "urn:b12-cds:topic"
+UNCHECKED_EXTENSION = "urn:b12-cds:unchecked"
 OVERRIDE_SYSTEM = "urn:b12-cds:override-reason"
 OVERRIDE_CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 WHY_THIS_CARD = "Why this card?"
@@ -51,9 +52,11 @@ def card(
     return result
 
 
-def not_evaluated_card(gaps: Sequence[NotEvaluated], wording: Wording) -> Card:
-    """The one card that names the questions left open."""
-    return _card(wording.not_evaluated(tuple(gaps)), "info", NOT_EVALUATED_TOPIC)
+def not_evaluated_card(gaps: Sequence[NotEvaluated], unread: Sequence[str], wording: Wording) -> Card:
+    """The one card that names the questions left open; `unread`: why drafts could not be read, one reason for each."""
+    keys = [key for gap in gaps for key in gap.data] + ([DRAFTS] if unread else [])
+    card = _card(wording.not_evaluated(tuple(gaps), tuple(unread)), "info", NOT_EVALUATED_TOPIC)
+    return {**card, "extension": {UNCHECKED_EXTENSION: list(dict.fromkeys(keys))}}
 
 
 def _card(text: CardText, indicator: str, topic: str) -> Card:

@@ -13,13 +13,15 @@ from cards.fact import fact
 from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
-from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
+from cards.rule import DRAFTS, Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
+from service.fhir.drafts import Unread
 from service.fhir.fallback import Fallback
 from service.fhir.reader import Drafts, Reader
 from service.fhir.references import with_medications, with_prefetched_medications
+from service.fhir.sources import NOTHING_RECEIVED, Received, received
 from service.fhir.writer import Target, Writer
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
@@ -87,7 +89,7 @@ class Examination:
 
     drafts: Drafts
     rules: tuple[Rule, ...]
-    received: Mapping[Source, prefetch.Received]
+    received: Mapping[Source, Received]
     record: PatientRecord
     evaluation: Evaluation
 
@@ -106,8 +108,8 @@ class Answer:
     """What one call is answered with.
 
     `spoken`: the cards of alerts, most urgent first. `open_questions`: the card that names what could not be checked.
-    `evaluation`: of the live and the silent rules; None when no rule had anything to look at. `record`: what they
-    looked at.
+    `evaluation`: of the live and the silent rules; None when no rule had anything to look at and every draft was read.
+    `record`: what they looked at. `unread`: the drafts of which nothing can be told.
     """
 
     spoken: tuple[Spoken, ...] = ()
@@ -115,6 +117,7 @@ class Answer:
     evaluation: Evaluation | None = None
     unrecognised_codes: int = 0
     record: PatientRecord | None = None
+    unread: tuple[Unread, ...] = ()
 
     def body(self) -> dict[str, Any]:
         """The answer as JSON."""
@@ -123,7 +126,25 @@ class Answer:
             cards.append(self.open_questions)
         if self.evaluation is None:
             return {"cards": cards}
-        return {"cards": cards, "extension": {EVALUATION_EXTENSION: _report(self.evaluation, self.unrecognised_codes)}}
+        return {"cards": cards, "extension": {EVALUATION_EXTENSION: self._report(self.evaluation)}}
+
+    def _report(self, evaluation: Evaluation) -> dict[str, Any]:
+        """What was evaluated and what was not, without empty members."""
+        report: dict[str, Any] = {"version": 1}
+        if evaluation.evaluated:
+            report["evaluated"] = list(evaluation.evaluated)
+        if evaluation.not_evaluated:
+            report["notEvaluated"] = [
+                {"topic": gap.rule.topic, "data": list(gap.data), "reason": gap.reason}
+                for gap in evaluation.not_evaluated
+            ]
+        if self.unread:
+            report[DRAFTS] = [_named(each) for each in self.unread]
+        if remarks := _remarks(self.record):
+            report["sources"] = remarks
+        if self.unrecognised_codes:
+            report["unrecognisedCodes"] = self.unrecognised_codes
+        return report
 
 
 NOTHING_TO_SAY = Answer()
@@ -178,20 +199,20 @@ class Responder:
         call = _with_drafts(call, drafts)
         read, rules = self._triggered(service, call, today)
         if not rules:
-            return NOTHING_TO_SAY
-        received = _received(call, rules)
+            card = self._open_questions(Evaluation(), service.hook, read.unread)
+            return Answer((), card, Evaluation(), unread=read.unread) if read.unread else NOTHING_TO_SAY
+        arrived = _received(call, rules)
         if visit:
-            received = await visit.completed(received, self._query(call, rules))
-        found = self._examined(service, call, read, rules, received, today)
-        self._demand_required_keys(found.evaluation, service.hook, received)
-        spoken = self.spoken(call, found, today)
-        gaps = self._open_questions(found.evaluation, service.hook)
+            arrived = await visit.completed(arrived, self._query(call, rules))
+        found = self._examined(service, call, read, rules, arrived, today)
+        self._demand_required_keys(found.evaluation, service.hook, arrived)
         return Answer(
-            spoken,
-            not_evaluated_card(gaps, self.wording) if gaps else None,
+            self.spoken(call, found, today),
+            self._open_questions(found.evaluation, service.hook, read.unread),
             found.evaluation,
             len(found.record.unknown_drugs),
             found.record,
+            read.unread,
         )
 
     def examine(self, service: Service, call: HookCall, today: date) -> Examination:
@@ -228,6 +249,9 @@ class Responder:
 
     def _triggered(self, service: Service, call: HookCall, today: date) -> tuple[Drafts, tuple[Rule, ...]]:
         drafts = self._reader.drafts(call.draft_orders, call.patient_id, call.selections, today)
+        if service.hook is Hook.ORDER_SELECT and drafts.unread:
+            # Screens open with an order for which nothing has been chosen yet.
+            drafts = replace(drafts, unread=tuple(each for each in drafts.unread if not each.unfinished))
         return drafts, triggered(service.rules, service.hook, drafts.orders)
 
     def _examined(
@@ -236,7 +260,7 @@ class Responder:
         call: HookCall,
         drafts: Drafts,
         rules: tuple[Rule, ...],
-        received: Mapping[Source, prefetch.Received],
+        received: Mapping[Source, Received],
         today: date,
     ) -> Examination:
         record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
@@ -256,17 +280,20 @@ class Responder:
             {**live.merged, **silent.merged},
         )
 
-    def _open_questions(self, evaluation: Evaluation, hook: Hook) -> tuple[NotEvaluated, ...]:
-        """What a clinician should hear of: not of silent rules, nor of data that this EHR never has."""
-        return tuple(
+    def _open_questions(self, evaluation: Evaluation, hook: Hook, unread: Sequence[Unread]) -> Card | None:
+        """The card for what a clinician should hear of: not of silent rules, nor of data that this EHR never has.
+
+        While orders are still being chosen, a draft that cannot be read is no news.
+        """
+        gaps = tuple(
             gap
             for gap in worth_a_card(evaluation.not_evaluated, hook)
             if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
+        reasons = tuple(each.reason for each in unread) if hook is Hook.ORDER_SIGN else ()
+        return not_evaluated_card(gaps, reasons, self.wording) if gaps or reasons else None
 
-    def _demand_required_keys(
-        self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]
-    ) -> None:
+    def _demand_required_keys(self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, Received]) -> None:
         """Raises `PrefetchIncomplete` when no live rule can be answered for lack of data that this EHR could send.
 
         A rule that nobody hears asks for nothing: its call must not fail for a clinician.
@@ -313,8 +340,8 @@ def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, S
     return told
 
 
-def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, prefetch.Received]:
-    return prefetch.received(call.prefetch, frozenset[Source]().union(*(rule.sources for rule in rules)))
+def _received(call: HookCall, rules: Sequence[Rule]) -> Mapping[Source, Received]:
+    return received(call.prefetch, frozenset[Source]().union(*(rule.sources for rule in rules)), call.patient_id)
 
 
 def _service(hook: Hook, rules: Sequence[Rule], library: Library, wording: Wording) -> Service | None:
@@ -363,25 +390,23 @@ def _is_patient(user_id: str | None) -> bool:
     return bool(user_id) and str(user_id).startswith(("Patient/", "RelatedPerson/"))
 
 
-def _in_chart(reference: str, drafts: Drafts, received: Mapping[Source, prefetch.Received]) -> dict[str, Any] | None:
+def _in_chart(reference: str, drafts: Drafts, received: Mapping[Source, Received]) -> dict[str, Any] | None:
     """The EHR's own JSON of an order that a card may change."""
     if reference in drafts.resources:
         return drafts.resources[reference]
-    for each in received.get(Source.MEDICATIONS, prefetch.NOTHING_RECEIVED).resources:
+    for each in received.get(Source.MEDICATIONS, NOTHING_RECEIVED).resources:
         if isinstance(each, dict) and f"{each.get('resourceType')}/{each.get('id')}" == reference:
             return each
     return None
 
 
-def _report(evaluation: Evaluation, unrecognised_codes: int) -> dict[str, Any]:
-    """What was evaluated and what was not, without empty members."""
-    report: dict[str, Any] = {"version": 1}
-    if evaluation.evaluated:
-        report["evaluated"] = list(evaluation.evaluated)
-    if evaluation.not_evaluated:
-        report["notEvaluated"] = [
-            {"topic": gap.rule.topic, "data": list(gap.data), "reason": gap.reason} for gap in evaluation.not_evaluated
-        ]
-    if unrecognised_codes:
-        report["unrecognisedCodes"] = unrecognised_codes
-    return report
+def _named(draft: Unread) -> dict[str, Any]:
+    """A draft that could not be read, by its reference or its place."""
+    place = {"reference": draft.reference} if draft.reference else {"position": draft.position}
+    return {**place, "reason": draft.reason}
+
+
+def _remarks(record: PatientRecord | None) -> list[dict[str, str]]:
+    """What was noticed of the data and cost no rule its answer."""
+    states = record.sources.items() if record else ()
+    return [{"data": source.value, "reason": reason} for source, state in states for reason in state.remarks]

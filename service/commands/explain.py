@@ -86,7 +86,9 @@ def _drafts(told: Explanation) -> Iterator[str]:
         yield f"{draft.number}. {draft.words}{'' if draft.selected else ' (not selected: context only)'}"
         if draft.selected:
             yield f"{_INDENT}triggers {', '.join(draft.wakes) or 'no rule'}"
-    if not told.drafts:
+    for unread in told.unread_drafts:
+        yield f"{unread.place}: {unread.why}"
+    if not told.drafts and not told.unread_drafts:
         yield "none of a medicine or laboratory test for this patient"
 
 
@@ -94,7 +96,7 @@ def _all_data(data: Iterable[DataSeen]) -> Iterator[str]:
     """One line for each key that brought something, and one for all of like want."""
     bare: dict[str, list[str]] = {}
     for each in data:
-        if each.resources or each.unreadable:
+        if each.resources or each.unreadable or each.remarks:
             yield _data(each)
         else:
             bare.setdefault(each.state, []).append(each.key)
@@ -108,6 +110,7 @@ def _data(data: DataSeen) -> str:
     if data.back_to:
         parts.append(f"complete back to {data.back_to.isoformat()}")
     parts += [f"{number} {reason}" for reason, number in data.unreadable]
+    parts += data.remarks
     return ", ".join(parts)
 
 

@@ -16,7 +16,7 @@ from cards.units import to_canonical
 from cards.wording import SOURCE_NAMES
 from service.demo import words
 from service.demo.words import Resource, name_of, objects, text
-from service.fhir import prefetch
+from service.fhir import sources
 from service.fhir.dates import first, when
 from service.fhir.numbers import number
 
@@ -25,6 +25,8 @@ _STATES = {
     Supplied.MISSING: "not sent to the service",
     Supplied.FAILED: "could not be retrieved",
     Supplied.TRUNCATED: "the list was cut short",
+    Supplied.UNREADABLE: "could not be read",
+    Supplied.ANOTHER_PATIENT: "belong to another patient",
 }
 _PLOTTED = {"b12_total_serum": "ng/L", "holotranscobalamin": "pmol/L", "hemoglobin": "g/L"}
 _NOT_INJECTED = frozenset({"oral", "sublingual", "nasal", "buccal", "transdermal"})
@@ -81,7 +83,9 @@ class Chart:
 def chart(request: Mapping[str, Any], terminology: Terminology, zone: ZoneInfo, today: date) -> Chart:
     """The chart that the prefetch of `request` makes; a resource that cannot be shown is left out."""
     sent = request.get("prefetch")
-    received = prefetch.received(sent if isinstance(sent, dict) else None, set(Source))
+    context = request.get("context")
+    patient_id = context.get("patientId") if isinstance(context, dict) else None
+    received = sources.received(sent if isinstance(sent, dict) else None, set(Source), str(patient_id))
     reading = _Reading(received, terminology, zone)
     patient = next(iter(objects(received[Source.PATIENT].resources)), {})
     born = when(patient.get("birthDate"), zone)
@@ -118,15 +122,15 @@ def chart(request: Mapping[str, Any], terminology: Terminology, zone: ZoneInfo, 
 class _Reading:
     """Reads the received resources line by line."""
 
-    def __init__(self, received: Mapping[Source, prefetch.Received], terminology: Terminology, zone: ZoneInfo) -> None:
+    def __init__(self, received: Mapping[Source, sources.Received], terminology: Terminology, zone: ZoneInfo) -> None:
         self._received = received
         self._terminology = terminology
         self._zone = zone
 
     def section(self, title: str, source: Source, entry: Callable[[Resource], Entry]) -> Section:
         """One list."""
-        state, resources = self._received[source]
-        return Section(title, tuple(entry(each) for each in objects(resources)), _STATES.get(state, ""))
+        found = self._received[source]
+        return Section(title, tuple(entry(each) for each in objects(found.resources)), _STATES.get(found.state, ""))
 
     def medicines(self) -> Section:
         """Orders in the chart, then what the patient or another place tells of; current ones first."""

@@ -16,13 +16,14 @@ from pydantic import SecretStr
 
 from cards.record import Source, Supplied
 from service.clients.client import FhirAccess
-from service.fhir import prefetch
+from service.fhir import sources
 from service.fhir.client import Answer, FhirClient, Unanswered
-from service.fhir.prefetch import Query, Received
+from service.fhir.prefetch import Query
 from service.fhir.product import medications
-from service.fhir.reader import is_of
 from service.fhir.references import MEDICATION, id_of, unnamed_medications
 from service.fhir.servers import next_page, permitted
+from service.fhir.sources import Received
+from service.fhir.subjects import Subject
 from service.operations import metrics, tracing
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ _PAGES = 5
 _MEDICATIONS = 20
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,256}")
 _OF_MEDICINES = (Source.MEDICATIONS, Source.DOSES, Source.STATEMENTS, Source.DISPENSES)
-_FETCHED = frozenset({Supplied.MISSING, Supplied.TRUNCATED})
+_FETCHED = frozenset({Supplied.MISSING, Supplied.TRUNCATED, Supplied.UNREADABLE, Supplied.ANOTHER_PATIENT})
 _FAILED = Received(Supplied.FAILED, [])
 # Of an OperationOutcome only these of FHIR's issue types are logged: the rest of it may hold anything.
 _ISSUES = frozenset(
@@ -108,6 +109,7 @@ class Visit:
         self._searched_by_get = searched_by_get
         self._base = base
         self._patient_id = call.patient_id
+        self._subject = Subject(call.patient_id)
         self._token = call.fhir_token
         self._private = access.private_networks
         self._deadline = deadline
@@ -117,7 +119,7 @@ class Visit:
     async def completed(
         self, received: Mapping[Source, Received], query: Callable[[Source], Query]
     ) -> dict[Source, Received]:
-        """What arrived, with what was absent or cut short fetched by the `query` of each source.
+        """What arrived, with what was absent, cut short or something else fetched by the `query` of each source.
 
         A key that arrived whole, found nothing or failed stays as it is: an EHR that sends an OperationOutcome spares
         us a query that would fail again. What cannot be fetched is failed, and what could be fetched in part truncated.
@@ -125,7 +127,7 @@ class Visit:
         began = perf_counter()
         result = dict(received)
         asked = [source for source, each in received.items() if each.state in _FETCHED]
-        fetches = {source: _Fetch(source) for source in asked}
+        fetches = {source: _Fetch(source, self._subject) for source in asked}
         if _ID.fullmatch(self._patient_id):
             await self._within_budget({source.value: self._fetched(fetches[source], query(source)) for source in asked})
         elif asked:
@@ -156,10 +158,7 @@ class Visit:
         return permitted(base, (self._base,)) == self._base
 
     async def _name_medicines(self, result: dict[Source, Received]) -> None:
-        """Reads the Medications that orders in the chart refer to without saying in words what they are.
-
-        A list with an order of an unknown drug is not known, because it could be any drug.
-        """
+        """Reads the Medications that orders in the chart refer to without saying in words what they are."""
         bare = {
             source: references
             for source in _OF_MEDICINES
@@ -167,7 +166,7 @@ class Visit:
         }
         if not bare:
             return
-        known = medications(each for found in result.values() for each in found.resources)
+        known = {name for found in result.values() for name in found.medications}
         bare = {
             source: lacking
             for source, references in bare.items()
@@ -175,12 +174,12 @@ class Visit:
         }
         if not bare:
             return
-        read = await self.medications(reference for references in bare.values() for reference in references)
-        known = medications(read)
-        for source, references in bare.items():
-            state, resources = result[source]
-            unknown = any(id_of(reference) not in known for reference in references)
-            result[source] = Received(Supplied.FAILED if unknown else state, [*resources, *read])
+        read = medications(
+            await self.medications(reference for references in bare.values() for reference in references)
+        )
+        for source in bare:
+            found = result[source]
+            result[source] = found._replace(medications={**found.medications, **read})
 
     # --- one fetch -------------------------------------------------------------------------------------------------
 
@@ -214,14 +213,14 @@ class Visit:
             await self._search(fetch, query)
         else:
             answer = await self._ask("GET", query.resource, self._url(query))
-            fetch.take_patient(self._resource(answer), self._patient_id)
+            fetch.take_patient(self._resource(answer))
 
     async def _search(self, fetch: _Fetch, query: Query) -> None:
         address = self._url(query)
         answer = await self._first_page(query, address)
         seen = {address}
         while True:
-            link = fetch.add_page(self._resource(answer), self._patient_id)
+            link = fetch.add_page(self._resource(answer))
             if link is None:
                 return
             following = next_page(link, address)
@@ -302,60 +301,45 @@ class Visit:
 class _Fetch:
     """The answer to the query of one source, as far as it has come."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, subject: Subject) -> None:
         self._source = source
-        self._entries: list[Any] = []
-        self._total: int | None = None
-        self._pages = 0
-        self._more = True
-        self._in_order = True
-        self._whole: Received | None = None
+        self._subject = subject
+        self._pages: list[Resource] = []
+        self._patient: Received | None = None
 
-    def take_patient(self, resource: Resource, patient_id: str) -> None:
+    def take_patient(self, resource: Resource) -> None:
         """Takes the answer to a read. Raises `Unanswered`."""
-        if resource.get("resourceType") != "Patient":
+        found = self._read(resource)
+        if found.state is not Supplied.SUPPLIED:
             raise Unanswered("malformed")
-        if resource.get("id") != patient_id:
-            raise Unanswered("another-patient")
-        self._whole = Received(Supplied.SUPPLIED, [resource])
+        self._patient = found
 
-    def add_page(self, bundle: Resource, patient_id: str) -> str | None:
+    def add_page(self, bundle: Resource) -> str | None:
         """Takes a page of a search; gives its link to the next one. Raises `Unanswered`."""
-        entries = bundle.get("entry") or []
-        if bundle.get("resourceType") != "Bundle" or not isinstance(entries, list):
+        if bundle.get("resourceType") != "Bundle":
             raise Unanswered("malformed")
-        if any(_is_of_another(entry, patient_id) for entry in entries):
+        try:
+            self._read(bundle)
+        except Unanswered:
             # The search was not answered as it was asked: nothing in it can be relied on.
-            self._pages = 0
+            self._pages.clear()
+            raise
+        self._pages.append(bundle)
+        return _next_link(bundle)
+
+    def _read(self, answer: Resource) -> Received:
+        found = sources.read(answer, self._source, self._subject)
+        if found.state is Supplied.ANOTHER_PATIENT or "another-patient" in found.remarks:
             raise Unanswered("another-patient")
-        self._pages += 1
-        self._entries += entries
-        total = bundle.get("total")
-        if isinstance(total, int) and not isinstance(total, bool):
-            self._total = total
-        links = _links(bundle)
-        # The link to itself says which parameters the server has heeded (FHIR, search, 3.2.1.4).
-        self._in_order = self._in_order and "_sort=" in links.get("self", "_sort=")
-        self._more = "next" in links
-        return links.get("next")
+        if found.state is Supplied.UNREADABLE:
+            raise Unanswered("malformed")
+        return found
 
     def received(self) -> Received:
         """What has come: failed without any page, truncated without the last."""
-        if self._whole:
-            return self._whole
-        if not self._pages:
-            return _FAILED
-        bundle: Resource = {"resourceType": "Bundle", "entry": self._entries}
-        if self._more:
-            bundle["link"] = [{"relation": "next"}]
-        elif self._total is not None or self._pages > 1:
-            # Whoever pages and says no total has said with the last page that it is the last.
-            bundle["total"] = self._total or 0
-        found = prefetch.read(bundle, self._source)
-        if found.state is Supplied.TRUNCATED and not self._in_order:
-            # Not newest first: from no date on is such a list complete.
-            return Received(Supplied.FAILED, found.resources)
-        return found
+        if self._patient:
+            return self._patient
+        return sources.read(self._pages, self._source, self._subject) if self._pages else _FAILED
 
 
 def _ended(task: asyncio.Task[None]) -> None:
@@ -372,19 +356,13 @@ def _better(sent: Received, fetched: Received) -> Received:
     return fetched if is_data and len(fetched.resources) >= len(sent.resources) else sent
 
 
-def _is_of_another(entry: Any, patient_id: str) -> bool:
-    resource = entry.get("resource") if isinstance(entry, dict) else None
-    return isinstance(resource, dict) and not is_of(patient_id, resource)
-
-
-def _links(bundle: Resource) -> dict[str, str]:
-    """The links of a page by relation; one without an address leads nowhere."""
+def _next_link(bundle: Resource) -> str | None:
+    """Where the next page is; an empty address where a link leads nowhere, None without any."""
     links = bundle.get("link")
-    return {
-        each["relation"]: each["url"] if isinstance(each.get("url"), str) else ""
-        for each in (links if isinstance(links, list) else ())
-        if isinstance(each, dict) and isinstance(each.get("relation"), str)
-    }
+    for each in links if isinstance(links, list) else [links]:
+        if isinstance(each, dict) and each.get("relation") == "next":
+            return each["url"] if isinstance(each.get("url"), str) else ""
+    return None
 
 
 def _issue(outcome: Resource | None) -> str:

@@ -263,6 +263,35 @@ def test_order(resource: dict[str, Any], reference: str, setting: Setting, *, se
     )
 
 
+# A referral is often described by nothing but its reason and whom it goes to.
+_TESTS_MAY_BE_ASKED_BY = frozenset({"ServiceRequest", "ProcedureRequest", "DiagnosticOrder"})
+
+
+def service_not_understood(resource: dict[str, Any], setting: Setting) -> str | None:
+    """Why nothing can be told of what a request asks for; None where a word or a known code system tells of it.
+
+    `unresolved`: a reference, or codes of a system that the value sets do not have, without a word; `unreadable`: no
+    code, or one in a shape that cannot be read.
+    """
+    if resource.get("resourceType") not in _TESTS_MAY_BE_ASKED_BY or resource.get("status") == "entered-in-error":
+        return None
+    concepts = [resource.get("code"), *_items(resource.get("orderDetail"))]
+    concepts += [each.get("code") for each in _items(resource.get("item")) if isinstance(each, dict)]
+    concepts = [each.get("concept", each) if isinstance(each, dict) else None for each in concepts]
+    if any(text.strip() for each in concepts for text in texts_of(each)):
+        return None
+    codings = [
+        coding
+        for each in concepts
+        if isinstance(each, dict)
+        for coding in _items(each.get("coding"))
+        if isinstance(coding, dict)
+    ]
+    if any(setting.terminology.knows_system(str(each.get("system"))) for each in codings):
+        return None
+    return "unresolved" if any(isinstance(each, dict) and each for each in concepts) else "unreadable"
+
+
 def appointment(resource: dict[str, Any], setting: Setting) -> Planned | None:
     """A booked appointment."""
     if resource.get("status") not in _BOOKED:

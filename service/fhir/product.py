@@ -77,13 +77,25 @@ class Products:
         strengths = {**found.strengths, **_ingredient_strengths(product, found, self._terminology)}
         return replace(found, strengths=strengths)
 
-    def is_missing(self, resource: dict[str, Any]) -> bool:
-        """Whether a resource refers to a drug that did not come with it, without a word about it."""
-        named = (resource.get("medicationReference"), resource.get("medication"))
-        if not any(isinstance(each, dict) and "reference" in each for each in named):
-            return False
+    def not_understood(self, resource: dict[str, Any]) -> str | None:
+        """Why nothing can be told of the drug of a resource; None where a word or a known code system tells of it.
+
+        `unresolved`: a reference that leads nowhere, an identifier, or codes of a system that the value sets do not
+        have, without a word; `unreadable`: no drug, or one in a shape that cannot be read.
+        """
+        named = resource.get("medicationCodeableConcept")
+        if isinstance(named, dict) and isinstance(named.get("text"), str) and named["text"].strip():
+            # So it is in most.
+            return None
         concept, product = self._concept(resource)
-        return not concept and not product
+        codes, words, _ = _said(concept, resource)
+        for item in _items(product):
+            more_codes, more_words, _ = _said(_item_concept(item), {})
+            codes, words = (*codes, *more_codes), (*words, *more_words)
+        if any(each.strip() for each in words) or any(self._terminology.knows_system(each[0]) for each in codes):
+            return None
+        mentioned = (first(resource, "medicationReference", "medication"), named)
+        return "unresolved" if codes or any(isinstance(each, dict) and each for each in mentioned) else "unreadable"
 
     def _concept(self, resource: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The CodeableConcept of the drug, and the Medication resource that it stands in."""
@@ -259,12 +271,8 @@ def _form(words: str, ingredients: tuple[str, ...]) -> Route | None:
 def _ingredient_strengths(product: dict[str, Any], medicine: Medicine, terminology: Terminology) -> dict[str, Strength]:
     """Strengths that a Medication resource states for its ingredients."""
     found = {}
-    inner = product.get("product")  # DSTU2 keeps the ingredients one level down
-    listed = first(product if not isinstance(inner, dict) else {**inner, **product}, "ingredient")
-    items = listed if isinstance(listed, list) else []
+    items = _items(product)
     for item in items:
-        if not isinstance(item, dict):
-            continue
         strength = _ratio(first(item, "strength", "strengthRatio", "strengthQuantity", "amount"))
         if strength is None:
             continue
@@ -273,11 +281,24 @@ def _ingredient_strengths(product: dict[str, Any], medicine: Medicine, terminolo
     return found
 
 
+def _items(product: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ingredients of a Medication resource."""
+    inner = product.get("product")  # DSTU2 keeps the ingredients one level down
+    listed = first(product if not isinstance(inner, dict) else {**inner, **product}, "ingredient")
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _item_concept(item: dict[str, Any]) -> dict[str, Any]:
+    """What an ingredient is, in the element of any version."""
+    concept = first(item, "itemCodeableConcept", "item")
+    found = concept.get("concept", concept) if isinstance(concept, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
 def _item_ingredients(
     item: dict[str, Any], medicine: Medicine, terminology: Terminology, items: int
 ) -> tuple[str, ...]:
-    concept = first(item, "itemCodeableConcept", "item")
-    concept = concept.get("concept", concept) if isinstance(concept, dict) else {}
+    concept = _item_concept(item)
     names: list[str] = []
     codings = concept.get("coding")
     for coding in codings if isinstance(codings, list) else []:

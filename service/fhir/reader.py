@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,32 +37,15 @@ from cards.record import (
 from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
 from service.fhir.dates import day, first, when
-from service.fhir.prefetch import Received
-from service.fhir.product import Products, medications
+from service.fhir.drafts import Draft, Unread, opened
+from service.fhir.product import Products
 from service.fhir.setting import Setting
+from service.fhir.sources import SERVICES, TYPES, Received
+from service.fhir.subjects import Subject
 
-ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
-SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
-SIGNED = ORDERS | SERVICES
-# The types that a key may hold, of any FHIR version; others are not what was asked for.
-TYPES: dict[Source, frozenset[str]] = {
-    Source.PATIENT: frozenset({"Patient"}),
-    Source.PROBLEMS: frozenset({"Condition"}),
-    Source.MEDICATIONS: ORDERS,
-    Source.DOSES: frozenset({"MedicationAdministration"}),
-    Source.STATEMENTS: frozenset({"MedicationStatement", "MedicationUsage"}),
-    Source.DISPENSES: frozenset({"MedicationDispense"}),
-    Source.LABS: frozenset({"Observation"}),
-    Source.PROCEDURES: frozenset({"Procedure"}),
-    Source.ALLERGIES: frozenset({"AllergyIntolerance"}),
-    Source.FAMILY: frozenset({"FamilyMemberHistory"}),
-    Source.TESTS: SERVICES,
-    Source.APPOINTMENTS: frozenset({"Appointment"}),
-    Source.CLAIMS: frozenset({"ExplanationOfBenefit"}),
-}
 # The date by which each list is sorted newest first.
 _SORTED_BY: dict[Source, tuple[str, ...]] = {
-    Source.PROBLEMS: ("recordedDate", "assertedDate", "dateRecorded", "onsetDateTime"),
+    Source.PROBLEMS: ("recordedDate", "assertedDate", "dateRecorded"),
     Source.MEDICATIONS: ("authoredOn", "dateWritten"),
     Source.DOSES: ("effectiveDateTime", "effectiveTimeDateTime", "occurenceDateTime"),
     Source.STATEMENTS: ("effectiveDateTime", "dateAsserted"),
@@ -71,8 +55,6 @@ _SORTED_BY: dict[Source, tuple[str, ...]] = {
     Source.TESTS: ("authoredOn",),
     Source.CLAIMS: ("created",),
 }
-# Reading these counts the codes of drugs, so it must be known beforehand that they are this patient's. Of all others
-# that is asked only where there is something to know: most of a chart is no matter of any rule.
 _OF_DRUGS = frozenset({Source.MEDICATIONS, Source.DOSES, Source.STATEMENTS, Source.DISPENSES})
 _NEVER_HAPPENED = frozenset({"entered-in-error", "draft", "cancelled", "not-done"})
 _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
@@ -84,12 +66,14 @@ class Drafts:
     """The drafts of this patient: as orders, and as the EHR's own JSON by reference.
 
     `r4`: no draft has the shape of DSTU2, STU3 or R5, so that new R4 resources fit.
+    `unread`: the drafts of which nothing can be told.
     """
 
     orders: tuple[Order, ...] = ()
     resources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     r4: bool = True
     unknown_drugs: tuple[UnknownDrug, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
 
 class Reader:
@@ -100,39 +84,30 @@ class Reader:
         self._zone = zone
 
     def drafts(self, bundle: Any, patient_id: str, selections: Any, today: date) -> Drafts:
-        """The orders of medicines and tests in `draftOrders`.
+        """The orders of medicines and tests in `draftOrders`, and those of which nothing can be told.
 
-        Other types, other patients' drafts and what was entered in error are left out.
-
-        `selections` are `Type/id` strings; without any, every draft counts as selected.
+        Other types and what was entered in error are left out. `selections` say which drafts the advice is asked for.
         """
-        entries = bundle.get("entry") if isinstance(bundle, dict) else None
-        resources = [each.get("resource") for each in _list(entries) if isinstance(each, dict)]
+        found = opened(bundle, Subject(patient_id), selections)
         setting = Setting(self._terminology, self._zone, today)
-        products = Products(self._terminology, lambda: _bundled(entries, resources))
-        chosen = {each for each in _list(selections) if isinstance(each, str)}
+        products = Products(self._terminology, lambda: found.medications)
         orders, originals, r4 = [], {}, True
-        for position, resource in enumerate(resources):
-            if not isinstance(resource, dict) or str(resource.get("resourceType")) not in SIGNED:
-                continue
-            if not is_of(patient_id, resource):
-                continue
-            reference = courses.reference_of(resource, position)
-            selected = not chosen or reference in chosen
+        unread = list(found.unread)
+        for draft in found.drafts:
+            resource = draft.resource
             try:
-                if resource["resourceType"] in SERVICES:
-                    order = findings.test_order(resource, reference, setting, selected=selected)
-                else:
-                    order = courses.order(resource, position, products, setting, selected=selected)
+                order, fault = _draft(draft, products, setting)
             except _FAULTS:
-                continue
-            if order:
+                order, fault = None, "unreadable"
+            if fault:
+                unread.append(draft.unread(fault))
+            elif order:
                 orders.append(order)
-                originals[reference] = resource
+                originals[order.reference] = resource
                 r4 = r4 and _is_r4(resource)
         # The order in which an EHR lists its drafts says nothing.
         orders.sort(key=_place)
-        return Drafts(tuple(orders), originals, r4, products.unknown)
+        return Drafts(tuple(orders), originals, r4, products.unknown, tuple(unread))
 
     def record(
         self,
@@ -148,19 +123,20 @@ class Reader:
             labs_wanted,
             patient_id,
             today,
-            lambda: medications(each for one in received.values() for each in one.resources),
+            lambda: {name: each for one in received.values() for name, each in one.medications.items()},
         )
         facts: dict[type, list[Fact]] = {}
         states = {}
-        for source, (supplied, resources) in received.items():
-            unreadable = []
-            for resource in resources:
-                for each in reading.facts(source, resource):
+        for source, one in received.items():
+            unreadable: list[Unreadable] = []
+            for resource in one.resources:
+                for each in reading.own_facts(source, resource):
                     if isinstance(each, Unreadable):
                         unreadable.append(each)
                     else:
                         facts.setdefault(type(each), []).append(each)
-            states[source] = _state(source, supplied, resources, tuple(unreadable), self._zone)
+            unreadable += [_CANNOT_BE_READ] * one.unread
+            states[source] = _state(source, one, tuple(unreadable), self._zone)
         return assembled(drafts, facts, states, reading.unknown)
 
     def reading(
@@ -181,8 +157,7 @@ class Reading:
     def __init__(self, products: Products, labs_wanted: Collection[str], patient_id: str, setting: Setting) -> None:
         self._readers = _readers(products, labs_wanted, setting)
         self._products = products
-        self._patient_id = patient_id
-        self._own = f"Patient/{patient_id}"
+        self._subject = Subject(patient_id)
         self._zone = setting.zone
 
     @property
@@ -191,36 +166,34 @@ class Reading:
         return self._products.unknown
 
     def facts(self, source: Source, resource: Any) -> Sequence[Fact]:
-        """What a resource of this source says; what cannot be read is `Unreadable`."""
+        """What a resource says to this source, if it is one of its types and about this patient."""
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         if not isinstance(kind, str):
             return (_CANNOT_BE_READ,)
-        if kind not in TYPES[source]:
+        if kind not in TYPES[source] or not self._subject.owns(resource):
             return ()
-        if source in _OF_DRUGS and not self._is_own(resource):
-            return ()
+        return self.own_facts(source, resource)
+
+    def own_facts(self, source: Source, resource: dict[str, Any]) -> Sequence[Fact]:
+        """What a resource of this source and this patient says; what cannot be read is `Unreadable`."""
         try:
-            if source in _OF_DRUGS and self._products.is_missing(resource):
-                return self._of_missing_drug(resource)
+            if source in _OF_DRUGS and self._products.not_understood(resource):
+                return self._of_unknown_drug(resource)
             found = self._readers[source](resource)
         except _FAULTS:
             found = _CANNOT_BE_READ
-        if not found or (source not in _OF_DRUGS and not self._is_own(resource)):
+        if not found:
             return ()
         return found if isinstance(found, list) else (found,)
 
-    def _of_missing_drug(self, resource: dict[str, Any]) -> Sequence[Fact]:
+    def _of_unknown_drug(self, resource: dict[str, Any]) -> Sequence[Fact]:
         """That something was ordered, given or handed out of which nobody knows what it was."""
+        # Its code is counted with the others that no value set knows.
+        self._products.of(resource)
         if resource.get("status") in _NEVER_HAPPENED:
             return ()
         said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
         return (Unreadable(None, when(said, self._zone), "unreadable"),)
-
-    def _is_own(self, resource: dict[str, Any]) -> bool:
-        subject = resource.get("subject")
-        if isinstance(subject, dict) and subject.get("reference") == self._own:
-            return True
-        return is_of(self._patient_id, resource)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.
@@ -334,46 +307,44 @@ _PLACES: dict[type, Callable[[Fact], tuple[Any, ...]]] = {
 _WHOLE = {supplied: SourceState(supplied) for supplied in Supplied}
 
 
-def _state(
-    source: Source, supplied: Supplied, resources: list[Any], unreadable: tuple[Unreadable, ...], zone: ZoneInfo
-) -> SourceState:
-    """How far the source is complete; a truncated list is complete back to the oldest date that it holds."""
+def _state(source: Source, received: Received, unreadable: tuple[Unreadable, ...], zone: ZoneInfo) -> SourceState:
+    """How far the source is complete."""
+    supplied = received.state
     if supplied is Supplied.MISSING:
         return NOT_SUPPLIED
     if supplied is not Supplied.TRUNCATED:
-        return SourceState(supplied, unreadable=unreadable) if unreadable else _WHOLE[supplied]
+        if unreadable or received.remarks:
+            return SourceState(supplied, None, unreadable, received.remarks)
+        return _WHOLE[supplied]
+    return SourceState(supplied, _back_to(source, received, zone), unreadable, received.remarks)
+
+
+def _back_to(source: Source, received: Received, zone: ZoneInfo) -> date | None:
+    """The oldest date in a list that was cut short, if it is proved to be newest first."""
     names = _SORTED_BY.get(source, ())
-    days = [
-        found for each in resources if isinstance(each, dict) and (found := day(first(each, *names), zone)) is not None
-    ]
-    return SourceState(supplied, min(days, default=None), unreadable)
+    days = [found for each in received.resources if (found := day(first(each, *names), zone)) is not None]
+    in_order = all(newer >= older for newer, older in pairwise(days))
+    if not days or not in_order:
+        return None
+    return days[-1] if received.newest_first or days[0] > days[-1] else None
+
+
+def _draft(draft: Draft, products: Products, setting: Setting) -> tuple[Order | None, str | None]:
+    """The order that a draft makes, or why nothing can be told of it; neither when it is none that rules know."""
+    resource = draft.resource
+    if resource["resourceType"] in SERVICES:
+        reference = courses.reference_of(resource, draft.position)
+        test = findings.test_order(resource, reference, setting, selected=draft.selected)
+        return test, None if test else findings.service_not_understood(resource, setting)
+    order = courses.order(resource, draft.position, products, setting, selected=draft.selected)
+    if order is None or order.medicine.ingredients:
+        return order, None
+    return order, products.not_understood(resource)
 
 
 def _place(order: Order) -> tuple[date, str]:
     """When a draft was written, then its name."""
     return order.authored.latest if order.authored else date.max, order.reference
-
-
-def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    """Medication resources of the draft Bundle, by id and by full address."""
-    found = medications(resources)
-    for each in _list(entries):
-        if isinstance(each, dict) and isinstance(each.get("fullUrl"), str):
-            resource = each.get("resource")
-            if isinstance(resource, dict) and resource.get("resourceType") == "Medication":
-                found[each["fullUrl"]] = resource
-    return found
-
-
-def is_of(patient_id: str, resource: dict[str, Any]) -> bool:
-    """Whether a resource is about this patient; one without a subject, or with an identifier alone, is."""
-    subject = resource.get("subject") or resource.get("patient")
-    if not isinstance(subject, dict):
-        return resource.get("resourceType") != "Patient" or resource.get("id") in (None, patient_id)
-    reference = subject.get("reference")
-    if not isinstance(reference, str) or reference.startswith(("urn:", "#")):
-        return True
-    return reference.partition("/_history")[0].rpartition("/")[2] == patient_id
 
 
 def _is_r4(resource: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from service.fhir.drafts import entries_of
 from service.fhir.product import medications
 
 MEDICATION = re.compile(r"(?:(?P<base>https?://\S+)/)?Medication/(?P<id>[A-Za-z0-9._~-]{1,256})(?:/_history/\S+)?")
@@ -35,10 +36,7 @@ def with_prefetched_medications(bundle: Any, prefetched: Mapping[str, Any] | Non
 
 def _lacking(bundle: Any) -> list[str]:
     """References of drafts to Medications that are not in their Bundle."""
-    entries = bundle.get("entry") if isinstance(bundle, dict) else None
-    if not isinstance(entries, list):
-        return []
-    resources = [each.get("resource") for each in entries if isinstance(each, dict)]
+    resources = [each.resource for each in entries_of(bundle)]
     references = unnamed_medications(resources, also_with_words=True)
     known = medications(resources) if references else {}
     return [each for each in references if id_of(each) not in known]
@@ -52,7 +50,11 @@ def _with_prefetched(bundle: Any, lacking: list[str], prefetched: Mapping[str, A
 
 
 def _with(bundle: Any, found: list[Resource]) -> Any:
-    return {**bundle, "entry": [*bundle["entry"], *({"resource": each} for each in found)]} if found else bundle
+    if not found:
+        return bundle
+    entries = bundle["entry"]
+    beside = [{"resource": each} for each in found]
+    return {**bundle, "entry": [*(entries if isinstance(entries, list) else [entries]), *beside]}
 
 
 def _in_bundles(values: Mapping[str, Any]) -> Iterator[Any]:

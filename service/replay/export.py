@@ -23,7 +23,7 @@ import orjson
 from cards.library import Library
 from cards.record import Source
 from cards.rule import PROFILES
-from service.fhir.reader import TYPES
+from service.fhir.sources import TYPES
 from service.replay.patient import KINDS
 
 _NDJSON = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")

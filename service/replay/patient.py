@@ -19,7 +19,9 @@ from cards.record import NOT_SUPPLIED, Order, PatientRecord, Source, SourceState
 from cards.rule import Evaluation, Hook, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
 from service.fhir.courses import is_inpatient
-from service.fhir.reader import SIGNED, TYPES, Drafts, Reader, Reading, assembled
+from service.fhir.drafts import SIGNED
+from service.fhir.reader import Drafts, Reader, Reading, assembled
+from service.fhir.sources import TYPES
 from service.replay.history import Resource, as_draft, ordered, versions, visited
 from service.replay.plan import Plan
 from service.replay.sample import EXCLUDED, HIT, SILENT, Row, Sample

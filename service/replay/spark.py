@@ -21,7 +21,7 @@ from pathlib import Path
 from pyspark import RDD, SparkConf, SparkContext
 
 from cards.library import load
-from service.fhir.reader import TYPES
+from service.fhir.sources import TYPES
 from service.replay import export
 from service.replay.export import Found, Grouped, Problem
 from service.replay.keyed import NO_KIND, Keyed, keyed

@@ -15,7 +15,8 @@ import pytest
 from cards.library import load
 from cards.record import Source
 from service.demo import ordinary, population
-from service.fhir.reader import TYPES, Reader
+from service.fhir.reader import Reader
+from service.fhir.sources import TYPES
 from service.replay import export
 from service.replay.export import NoExport, Problem
 from service.replay.keyed import keyed

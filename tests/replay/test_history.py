@@ -11,7 +11,7 @@ import pytest
 from cards.library import load
 from cards.record import Source
 from service.demo import ordinary, population
-from service.fhir.reader import TYPES
+from service.fhir.sources import TYPES
 from service.replay.history import ALWAYS, NEVER, as_draft, moment, ordered, versions, visited
 from tests.replay.charts import (
     LONDON,

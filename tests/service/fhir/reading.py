@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from cards.record import Course, Medicine, Order, PatientRecord, Source
 from cards.terminology import Terminology
-from service.fhir.prefetch import received
 from service.fhir.reader import Drafts, Reader
+from service.fhir.sources import received
 
 TODAY = date(2026, 11, 23)
 PATIENT = "example"
@@ -36,7 +36,7 @@ def bundle(*resources: Any) -> Json:
 
 def record(prefetch: dict[Source, Any], labs: Collection[str] = LABS) -> PatientRecord:
     """What is read from these prefetch values."""
-    arrived = received({source.value: value for source, value in prefetch.items()}, prefetch)
+    arrived = received({source.value: value for source, value in prefetch.items()}, prefetch, PATIENT)
     return READER.record(Drafts(), arrived, labs, PATIENT, TODAY)
 
 

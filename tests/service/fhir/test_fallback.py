@@ -14,7 +14,8 @@ from cards.record import Source, Supplied
 from service.clients.client import FhirAccess
 from service.fhir.client import FhirClient
 from service.fhir.fallback import Fallback
-from service.fhir.prefetch import NOTHING_RECEIVED, Received, query
+from service.fhir.prefetch import query
+from service.fhir.sources import NOTHING_RECEIVED, Received
 from service.operations import tracing
 from tests.fhir_server import BASE, Asked, FhirServer, Said, bundle, outcome, said
 
@@ -214,7 +215,7 @@ async def test_a_list_cut_short_that_is_not_newest_first_is_not_known_at_all() -
     ]
     result = await fetched(FhirServer([], lambda asked: said(bundle(condition(1), link=links))), Source.PROBLEMS)
 
-    assert result[Source.PROBLEMS] == Received(Supplied.FAILED, [condition(1)])
+    assert result[Source.PROBLEMS] == Received(Supplied.TRUNCATED, [condition(1)], newest_first=False)
 
 
 # --- medicines ---------------------------------------------------------------------------------------------------
@@ -237,22 +238,22 @@ async def test_a_medication_that_an_order_only_refers_to_is_read(reference: str)
     result = await fetched(server, Source.DOSES)
 
     assert server.kinds() == ["Medication", "MedicationAdministration"]
-    assert result[Source.DOSES] == Received(Supplied.SUPPLIED, [dose(reference), MEDICATION])
+    assert result[Source.DOSES] == Received(Supplied.SUPPLIED, [dose(reference)], {"m1": MEDICATION})
 
 
 async def test_a_medication_is_not_read_when_words_or_the_bundle_say_what_it_is() -> None:
     named = dose("Medication/m2", display="Hydroxocobalamin injection")
     server = FhirServer([])
-    sent = Received(Supplied.SUPPLIED, [named, dose("Medication/m1"), MEDICATION])
+    sent = Received(Supplied.SUPPLIED, [named, dose("Medication/m1")], {"m1": MEDICATION})
 
     assert await fetched(server, doses=sent) == {Source.DOSES: sent}
     assert server.asked == []
 
 
-async def test_a_list_with_a_dose_of_an_unknown_drug_is_not_known() -> None:
+async def test_a_dose_of_a_drug_that_is_gone_is_left_to_the_reader_which_names_it() -> None:
     result = await fetched(FhirServer([dose("Medication/gone")]), Source.DOSES)
 
-    assert result[Source.DOSES].state is Supplied.FAILED
+    assert result[Source.DOSES] == Received(Supplied.SUPPLIED, [dose("Medication/gone")])
 
 
 async def test_no_more_than_twenty_medications_are_read_and_none_elsewhere() -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cards.record import PatientRecord, Source
-from service.fhir.prefetch import received
+from service.fhir.sources import received
 from tests.junk import DRUG, JUNK, ORDER, SAMPLES, TOKENS, paths, spoiled, spoiled_samples
 from tests.service.fhir.reading import PATIENT, READER, TODAY, bundle, order, read, record
 
@@ -55,7 +55,7 @@ def test_a_spoiled_patient_leaves_the_findings(data: st.DataObject) -> None:
 @quick
 @given(source=st.sampled_from(list(Source)), value=JUNK)
 def test_anything_under_a_prefetch_key_has_a_state(source: Source, value: Any) -> None:
-    arrived = received({source.value: value}, [source])
+    arrived = received({source.value: value}, [source], PATIENT)
     assert record({source: value}).state(source).supplied is arrived[source].state
 
 

@@ -88,7 +88,9 @@ def test_a_medication_in_any_prefetched_bundle_is_found() -> None:
 
 
 def test_a_reference_to_nothing_is_no_drug_that_rules_know() -> None:
-    assert order(medicationReference={"reference": "Medication/elsewhere"}).medicine == Medicine(())
+    found = drafts({"resourceType": "MedicationRequest", "medicationReference": {"reference": "Medication/elsewhere"}})
+    assert found.orders == ()
+    assert [each.reason for each in found.unread] == ["unresolved"]
 
 
 @pytest.mark.parametrize(

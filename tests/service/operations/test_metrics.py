@@ -36,7 +36,7 @@ async def test_a_call_its_cards_its_gaps_and_its_fetches_are_counted() -> None:
         'b12_cds_calls_total{hook="order-sign",status="200"}': 2,
         'b12_cds_calls_total{hook="order-sign",status="400"}': 1,
         'b12_cds_call_seconds_count{hook="order-sign"}': 3,
-        'b12_cds_cards_total{level="info",mode="live",topic="not-evaluated"}': 1,
+        'b12_cds_cards_total{level="info",mode="live",topic="not-evaluated"}': 2,
         'b12_cds_not_evaluated_total{reason="failed"}': 1,
         "b12_cds_unrecognised_codes_total": 1,
         "b12_cds_fhir_fetching_seconds_count": 2,
