@@ -67,6 +67,8 @@ REASONS = {
     "failed": "could not be retrieved",
     "truncated": "incomplete",
     "unreadable": "could not be read",
+    "unknown-code": "has a code that is not known",
+    "unknown-status": "has a status that is not known",
     "unknown-unit": "has a unit that is not known",
     "unit-missing": "has no unit",
     "unknown-strength": "the product's strength is not known",

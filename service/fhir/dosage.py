@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from cards.memory import LONGEST_READ, LONGEST_TEXT, remembered
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
-from service.fhir.codes import texts_of
+from service.fhir.codes import codings_of, texts_of
 from service.fhir.dates import first
 from service.fhir.numbers import number
 from service.fhir.timing import NO_TIMING, read_timing
@@ -218,13 +218,10 @@ def _counted(word: str) -> Decimal | None:
 
 def read_route(concept: Any, words: str, terminology: Terminology) -> Route | None:
     """A route by its code (never by its display), else by its text, else by the words of the instruction."""
-    if isinstance(concept, dict):
-        codings = concept.get("coding")
-        for coding in codings if isinstance(codings, list) else [codings]:
-            if isinstance(coding, dict):
-                found = terminology.route(str(coding.get("system")), str(coding.get("code")))
-                if found:
-                    return _ROUTES[found]
+    if concept is not None:
+        for system, code in codings_of(concept):
+            if found := terminology.route(system, code):
+                return _ROUTES[found]
         for text in texts_of(concept):
             if found := terminology.route_in_text(text):
                 return _ROUTES[found]
@@ -237,13 +234,10 @@ _ROUTES = {route.value: route for route in Route}
 
 def read_site(concept: Any, words: str, terminology: Terminology) -> Site | None:
     """A site by its code, else by its text, else by the words of the order."""
-    if isinstance(concept, dict):
-        codings = concept.get("coding")
-        for coding in codings if isinstance(codings, list) else [codings]:
-            if isinstance(coding, dict):
-                found = terminology.site(str(coding.get("system")), str(coding.get("code")))
-                if found:
-                    return Site(*found)
+    if concept is not None:
+        for system, code in codings_of(concept):
+            if place := terminology.site(system, code):
+                return Site(*place)
         for text in texts_of(concept):
             if found := terminology.site_in_text(text):
                 return Site(*found)

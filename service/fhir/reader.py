@@ -35,6 +35,7 @@ from cards.record import (
 )
 from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
+from service.fhir.codes import code_in
 from service.fhir.dates import day, first, when
 from service.fhir.prefetch import Received
 from service.fhir.product import Products, medications
@@ -211,7 +212,7 @@ class Reading:
 
     def _of_missing_drug(self, resource: dict[str, Any]) -> Sequence[Fact]:
         """That something was ordered, given or handed out of which nobody knows what it was."""
-        if resource.get("status") in _NEVER_HAPPENED:
+        if code_in(resource.get("status")) in _NEVER_HAPPENED:
             return ()
         said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
         return (Unreadable(None, when(said, self._zone), "unreadable"),)
