@@ -152,14 +152,15 @@ def _plain(address: str) -> str:
     plain = "".join(address.split()).lower()
     if plain in ("", "none", "null"):
         return _NO_ADDRESS
-    plain = plain.partition("|")[0]
+    # An address of which nothing would be left is not the same as none.
+    plain = plain.partition("|")[0] or plain
     if oid := _OID.fullmatch(plain):
         return oid[1]
     if "/" not in plain:
         return _NOT_IN_NAMES.sub("", plain)
     plain = _SCHEME.sub("", plain).partition("#")[0].partition("?")[0].rstrip("/")
     edition = _SNOMED_EDITION.fullmatch(plain)
-    return edition[1] if edition else plain
+    return edition[1] if edition else plain or address
 
 
 def _spelt(name: str, code: str) -> str:

@@ -122,7 +122,7 @@ def unread(value: Any, terminology: Terminology) -> str | None:
 def code_in(value: Any) -> str | None:
     """A status in FHIR's own spelling: a code, or of a CodeableConcept the first code or word that is a status.
 
-    What is no status of FHIR comes in small letters with hyphens. None when there is none.
+    What is no status of FHIR comes in small letters with hyphens, or is "unreadable". None when there is none.
     """
     if isinstance(value, str):
         return value if value in _STATUSES else _status(value)
@@ -131,7 +131,9 @@ def code_in(value: Any) -> str | None:
     concept = concept_of(value)
     said = [code for _, code in codings_of(concept)] + texts_of(concept)
     found = [status for each in said if (status := _status(each))]
-    return next((each for each in found if each in _STATUSES), found[0] if found else None)
+    if not found:
+        return None if value in ("", {}, []) else "unreadable"
+    return next((each for each in found if each in _STATUSES), found[0])
 
 
 @remembered

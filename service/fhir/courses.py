@@ -100,7 +100,7 @@ _REASONS = [
 _REASON_EXTENSION = re.compile(
     r"(?:status[-_.]?|not[-_.]?(?:given|taken|performed)[-_.]?)reason|reason[-_.]?(?:ended|not)", re.I
 )
-_NORMAL_LEVEL = next(pattern for why, pattern in _REASONS if why is WhyNot.NORMAL_LEVEL)
+_PATTERNS = dict(_REASONS)
 _METHOTREXATE = (Concept("drug", "methotrexate"),)
 # What an EHR can find again: an id with blanks or slashes would make a reference to something else.
 _ID = re.compile(r"[^\s/#]+")
@@ -399,22 +399,37 @@ _SETTLED = frozenset({WhyNot.DIED, WhyNot.LEFT, WhyNot.DUPLICATE})
 
 
 def why_not(resource: dict[str, Any], terminology: Terminology) -> WhyNot | None:
-    """Why an order is held or stopped, or a dose was not given, by the code of its reason, else by its words."""
-    given = first(resource, *_WHY)
-    reasons = listed(given)
+    """Why an order is held or stopped, or a dose was not given, by the code of its reason, else by its words.
+
+    Of what has ended, the reason for which it was ordered and the notes may say so too.
+    """
+    reasons = listed(first(resource, *_WHY))
     if "extension" in resource:
         reasons = [*reasons, *_reasons_in(resource["extension"])]
-    coded = _coded_reason(reasons, terminology) if reasons else None
+    ended = _ended(resource)
+    if not reasons and not ended:
+        return None
+    about = [*reasons, *listed(first(resource, "reasonCode", "reasonCodeableConcept", "reason"))] if ended else reasons
+    coded = _coded_reason(about, terminology)
     if coded in _SETTLED:
         return coded
-    if _ended(resource) and _says_normal_level(resource, reasons):
-        return WhyNot.NORMAL_LEVEL
+    notes = _notes(resource)
+    told = [*(text for each in about for text in texts_of(each)), notes]
+    if ended:
+        if gone := next((why for why in (WhyNot.DIED, WhyNot.LEFT) if _says(why, told)), None):
+            return gone
+        if _PATTERNS[WhyNot.NORMAL_LEVEL].search(" ".join(told)):
+            return WhyNot.NORMAL_LEVEL
     if coded and coded is not WhyNot.OTHER:
         return coded
     if not reasons:
-        return None
-    words = " ".join([*(text for each in reasons for text in texts_of(each)), _notes(resource)])
+        return WhyNot.DUPLICATE if _says(WhyNot.DUPLICATE, told) else None
+    words = " ".join([*(text for each in reasons for text in texts_of(each)), notes])
     return next((why for why, pattern in _REASONS if pattern.search(words)), WhyNot.OTHER)
+
+
+def _says(why: WhyNot, texts: list[str]) -> bool:
+    return any(_PATTERNS[why].search(text) for text in texts)
 
 
 def _coded_reason(reasons: list[Any], terminology: Terminology) -> WhyNot | None:
@@ -442,13 +457,6 @@ def _reasons_in(extensions: Any) -> list[Any]:
 def _ended(resource: dict[str, Any]) -> bool:
     """Whether an order is stopped, was completed, or says that the drug shall not be given."""
     return status_of(resource.get("status")) in ENDING or resource.get("doNotPerform") is True
-
-
-def _says_normal_level(resource: dict[str, Any], reasons: list[Any]) -> bool:
-    """Whether a stop names a normal level as its reason: in the reason of the status, of the order, or in a note."""
-    given = first(resource, "reasonCode", "reasonCodeableConcept", "reason")
-    words = [text for each in (*reasons, *listed(given)) for text in texts_of(each)]
-    return bool(_NORMAL_LEVEL.search(" ".join([*words, _notes(resource)])))
 
 
 def _concepts(reasons: Any, terminology: Terminology) -> tuple[Concept, ...]:

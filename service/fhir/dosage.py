@@ -132,12 +132,16 @@ def _as_needed(dosage: dict[str, Any]) -> bool:
     )
 
 
+# The last two are those of a DSTU2 statement.
+_DOSES = ("doseQuantity", "doseSimpleQuantity", "dose", "quantity", "doseRange", "quantityQuantity", "quantityRange")
+
+
 def _amount(dosage: dict[str, Any]) -> Amount | None:
     rates = dosage.get("doseAndRate")
     rate = rates[0] if isinstance(rates, list) and rates else rates
     for holder in (rate, dosage):
         if isinstance(holder, dict):
-            dose = first(holder, "doseQuantity", "doseSimpleQuantity", "dose", "quantity", "doseRange")
+            dose = first(holder, *_DOSES)
             if isinstance(dose, dict) and (amount := read_amount(dose)):
                 return amount
     return None

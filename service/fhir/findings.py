@@ -277,6 +277,12 @@ def _codes_of_request(resource: dict[str, Any]) -> list[Any]:
     return [code, *asked, *listed(resource.get("serviceRequested"))]
 
 
+def _requested(resource: dict[str, Any]) -> Any:
+    """When a DSTU2 DiagnosticOrder was written: the day of its first event."""
+    told = [each["dateTime"] for each in listed(resource.get("event")) if isinstance(each, dict) and "dateTime" in each]
+    return min((each for each in told if isinstance(each, str)), default=None)
+
+
 def _would_be_ours(planned: Planned) -> str | None:
     """What a plan is about, of the things that rules look for."""
     if planned.names_b12 or planned.names_injection:
@@ -347,7 +353,9 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
         names_b12=names_b12_in_text(words),
         names_injection=may_inject_b12_in_text(words),
         days=when(start, setting.zone),
-        authored=when(first(resource, "authoredOn", "orderedOn", "created"), setting.zone),
+        authored=when(
+            first(resource, "authoredOn", "orderedOn", "created", "date") or _requested(resource), setting.zone
+        ),
         is_test=is_test,
     )
 
