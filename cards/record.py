@@ -255,6 +255,11 @@ class WhyNot(StrEnum):
     AWAY = "away"
     ANAPHYLAXIS = "anaphylaxis"
     ALLERGY = "allergic reaction"
+    DUPLICATE = "duplicate therapy"
+    REPLACED = "replaced"
+    ADMITTED = "admission or surgery"
+    DIED = "died"
+    LEFT = "left the practice"
     OTHER = "other"
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from cards.fact import fact
 from cards.memory import remembered
+from cards.systems import Codes, Systems, SystemsError
 from cards.words.assertion import (
     ACT,
     DISEASE,
@@ -113,19 +114,23 @@ class Terminology:
     """The lookup. Build it once with `Terminology.load()`."""
 
     def __init__(self, folder: Path) -> None:
-        self._systems: dict[str, list[str]] = _yaml(folder / "systems.yaml")
+        try:
+            self._systems = Systems(_yaml(folder / "systems.yaml"))
+        except SystemsError as fault:
+            raise ValueSetError(f"{folder / 'systems.yaml'}: {fault}") from fault
         concepts = _yaml(folder / "concepts.yaml")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
-        self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
         self.drugs = tuple(concepts["drugs"])
-        self._codes: dict[tuple[str, str], tuple[Coded, ...]] = {}
+        self._codes: Codes[tuple[Coded, ...]] = Codes(self._systems)
         self._members: dict[str, list[Member]] = {}
         for subfolder, kind in _KINDS.items():
             for path in sorted((folder / subfolder).glob("*.csv")):
                 self._read(path, kind, concepts[subfolder])
+        self._codes.read_without_address(lambda coded: {each.concept for each in coded})
         self._sites = self._table(folder / "sites.csv", ["site", "side"])
         self._routes = self._table(folder / "routes.csv", ["route"])
         self._timings = self._table(folder / "timings.csv", ["meaning"])
+        self._reasons = self._table(folder / "reasons.csv", ["why"])
         self._codes_of: dict[tuple[str, str], tuple[str, ...]] = {}
         for name, members in self._members.items():
             for each in members:
@@ -149,23 +154,35 @@ class Terminology:
         return cls(_FOLDER)
 
     def find(self, system: str, code: str) -> tuple[Coded, ...]:
-        """What a code stands for; empty when no value set holds it."""
-        return self._codes.get((system, code), ())
+        """What a code stands for, in any spelling of its system and of the code; empty when no value set holds it.
+
+        A code without a system (an empty one) counts where its form alone says of which it is.
+        """
+        return self._codes.get(system, code) or ()
 
     def uri(self, system: str) -> str:
         """The canonical address of a code system, by its short name."""
-        return self._systems[system][0]
+        return self._systems[system].addresses[0]
 
     def knows_system(self, address: str) -> bool:
         """Whether the value sets have codes of the code system at this address."""
-        return address in self._known_addresses
+        return self._systems.named(address) is not None
+
+    def is_system(self, address: str, system: str) -> bool:
+        """Whether an address is that of a code system (short name), however it is spelt."""
+        return self._systems.named(address) == system
+
+    def is_complete(self, address: str) -> bool:
+        """Whether a code of the system at this address that no value set holds is none of ours."""
+        name = self._systems.named(address)
+        return name is not None and self._systems[name].complete
 
     def codes_of(self, concept: str, system: str) -> tuple[str, ...]:
         """The codes of a concept in one code system (short name), in the order of its file."""
         return self._codes_of.get((concept, system), ())
 
     def members(self, name: str) -> tuple[Member, ...]:
-        """The lines of the value set of a concept, or of `sites`, `routes` or `timings`, in the order of its file."""
+        """The lines of a concept's value set, or of `sites`, `routes`, `timings` or `reasons`, in the file's order."""
         return tuple(self._members.get(name, ()))
 
     @property
@@ -180,7 +197,7 @@ class Terminology:
         and line of a fault.
         """
         more = copy(self)
-        more._codes = dict(self._codes)
+        more._codes = self._codes.copy()
         for path in files:
             for line, row in _rows(path, PRODUCT_COLUMNS):
                 system, code, display, names, _ = row
@@ -188,9 +205,9 @@ class Terminology:
                 if not concepts or not all(name in self._about for name in concepts):
                     raise ValueSetError(f"{path}, line {line}: no concept of this name: {names}")
                 coded = tuple(Coded(Concept("drug", intern(name)), display) for name in concepts)
-                for uri in self._addresses(system, path, line):
-                    if (uri, code) not in self._codes:
-                        more._codes[uri, code] = coded
+                self._check_system(system, path, line)
+                if self._codes.of(system, code) is None:
+                    more._codes[system, code] = coded
         return more
 
     @property
@@ -210,17 +227,22 @@ class Terminology:
 
     def site(self, system: str, code: str) -> tuple[str, str | None] | None:
         """The injection site of a code: its kind, and `left` or `right`."""
-        found = self._sites.get((system, code))
+        found = self._sites.get(system, code)
         return (found[0], found[1] or None) if found else None
 
     def route(self, system: str, code: str) -> str | None:
         """The route of a code."""
-        found = self._routes.get((system, code))
+        found = self._routes.get(system, code)
         return found[0] if found else None
 
     def timing(self, system: str, code: str) -> str | None:
         """The meaning of a timing code: `3/1wk` is three times a week, or `once`, or `as needed`."""
-        found = self._timings.get((system, code))
+        found = self._timings.get(system, code)
+        return found[0] if found else None
+
+    def reason(self, system: str, code: str) -> str | None:
+        """Why something was held, stopped or not given, by the code of the reason: a value of `record.WhyNot`."""
+        found = self._reasons.get(system, code)
         return found[0] if found else None
 
     @staticmethod
@@ -250,24 +272,23 @@ class Terminology:
                 raise ValueSetError(f"{path}, line {line}: {code} stands here twice")
             seen.add((system, code))
             members.append(Member(system, code, display, meaning, key[1]))
-            for uri in self._addresses(system, path, line):
-                self._codes[uri, code] = (*self._codes.get((uri, code), ()), Coded(concept, display))
+            self._check_system(system, path, line)
+            self._codes[system, code] = (*(self._codes.of(system, code) or ()), Coded(concept, display))
         if members:
             self._members[name] = members
 
-    def _table(self, path: Path, meanings: list[str]) -> dict[tuple[str, str], list[str]]:
-        table = {}
+    def _table(self, path: Path, meanings: list[str]) -> Codes[list[str]]:
+        table: Codes[list[str]] = Codes(self._systems)
         members = self._members.setdefault(path.stem, [])
         for line, row in _rows(path, ["system", "code", "display", *meanings, "evidence"]):
             members.append(Member(row[0], row[1], row[2], " ".join(filter(None, row[3:-1]))))
-            for uri in self._addresses(row[0], path, line):
-                table[uri, row[1]] = row[3:-1]
+            self._check_system(row[0], path, line)
+            table[row[0], row[1]] = row[3:-1]
         return table
 
-    def _addresses(self, system: str, path: Path, line: int) -> list[str]:
+    def _check_system(self, system: str, path: Path, line: int) -> None:
         if system not in self._systems:
             raise ValueSetError(f"{path}, line {line}: unknown code system {system}")
-        return self._systems[system]
 
 
 def _rows(path: Path, columns: list[str]) -> Iterable[tuple[int, list[str]]]:

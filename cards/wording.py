@@ -70,6 +70,8 @@ REASONS = {
     "unreadable": "could not be read",
     "another-patient": "belongs to another patient",
     "duplicate": "holds one resource in two versions",
+    "unknown-code": "has a code that is not known",
+    "unknown-status": "has a status that is not known",
     "unknown-unit": "has a unit that is not known",
     "unit-missing": "has no unit",
     "unknown-strength": "the product's strength is not known",

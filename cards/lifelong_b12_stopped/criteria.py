@@ -45,6 +45,12 @@ from cards.status import (
 _STOPPED = frozenset({CourseStatus.STOPPED, CourseStatus.CANCELLED})
 _MAINTENANCE = frozenset({Phase.MAINTENANCE})
 _REPEATED = frozenset({Phase.LOADING, Phase.MAINTENANCE})
+# Nobody ended this patient's treatment: the order ended with the patient, or stood there twice.
+_NO_STOP = {
+    WhyNot.DIED: "the order ended because the patient died",
+    WhyNot.LEFT: "the order ended because the patient left the practice",
+    WhyNot.DUPLICATE: "a duplicate order was removed",
+}
 _FORMS_FOR_TODAY = ("hydroxocobalamin", "cyanocobalamin")
 
 
@@ -71,6 +77,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 
 def _stopped(order: Order, cause: Cause, record: PatientRecord, limits: Limits, today: date) -> Outcome:
     """Trigger A: the draft stops a treatment, or completes it before its own end."""
+    if order.why_not in _NO_STOP:
+        return Excluded(_NO_STOP[order.why_not])
     own = copy_in_chart(order, record.courses)
     if states_no_dosage(order) and own and not _is_treatment(own, limits):
         return Excluded("a loading course or a single dose is stopped")
@@ -109,17 +117,22 @@ def _lapsed(cause: Cause, record: PatientRecord, limits: Limits, today: date) ->
         return Excluded("B12 injections are ordered")
     if any(treats_beyond(course, limits, today, today) for course in _treatments(record)):
         return Excluded("other B12 treatment goes on")
+    # What a duplicate stood beside is judged in its place.
+    duplicates = [each for each in _orders(record) if each.status in _STOPPED and each.why_not is WhyNot.DUPLICATE]
     last = max(
         (
             course
             for course in _orders(record)
-            if (course.status in ENDING and _is_treatment(course, limits)) or _is_past_loading(course, today)
+            if course not in duplicates
+            and ((course.status in ENDING and _is_treatment(course, limits)) or _is_past_loading(course, today))
         ),
         key=written,
         default=None,
     )
     if last is None:
-        return None
+        return Excluded(_NO_STOP[WhyNot.DUPLICATE]) if duplicates else None
+    if last.why_not in _NO_STOP:
+        return Excluded(_NO_STOP[last.why_not])
     if _anaphylaxis(last, record):
         return Excluded("anaphylaxis to this B12 is on record")
     past = history(record, anchor(record, limits, today), today)

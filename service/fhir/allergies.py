@@ -6,15 +6,16 @@ import re
 from typing import Any
 
 from cards.dosing import COBALAMINS
-from cards.record import Allergy, Reaction
+from cards.record import Allergy, Reaction, Unreadable
 from cards.words import normalised
 from cards.words.assertion import SUFFERED, find_meant
-from service.fhir.codes import code_in, texts_of
+from service.fhir.codes import code_in, codings_of, listed, texts_of, unread
 from service.fhir.dates import first, when
 from service.fhir.setting import Setting
 
 _NO_LONGER = frozenset({"inactive", "resolved", "refuted", "entered-in-error"})
-_HIGH = frozenset({"high", "CRITH"})
+_HIGH = frozenset({"high", "crith"})
+_RECORDED = ("recordedDate", "assertedDate")
 _ANAPHYLAXIS = re.compile(r"anaphyla\w+", re.I)
 # RxNorm has one code for cyanocobalamin and for vitamin B12 of any form: an allergy is to cyanocobalamin if it says so.
 _CYANOCOBALAMIN = re.compile(r"cyano|cytamen|cytacon|nascobal|orobalin", re.I)
@@ -22,34 +23,36 @@ _B12 = "cobalamin"
 _ALLERGIC = re.compile(r"angio-?(?:o?e)dema|bronchospasm|urticaria\w*|\bhives\b|wheez\w+", re.I)
 
 
-def allergy(resource: dict[str, Any], setting: Setting) -> Allergy | None:
+def allergy(resource: dict[str, Any], setting: Setting) -> Allergy | Unreadable | None:
     """An allergy that rules know; None for another substance, or one that was refuted or is over."""
     states = {code_in(resource.get(name)) for name in ("clinicalStatus", "verificationStatus", "status")}
     if states & _NO_LONGER:
         return None
-    reactions = [each for each in _list(resource.get("reaction")) if isinstance(each, dict)]
-    named = [first(resource, "code", "substance"), *(each.get("substance") for each in reactions)]
+    said = listed(first(resource, "reaction", "event"))
+    reactions = [each for each in said if isinstance(each, dict)]
+    code = first(resource, "code", "substance")
+    named = [code, *(each.get("substance") for each in reactions)]
     substances = tuple(dict.fromkeys(each for code in named for each in _substances(code, setting)))
     if not substances:
-        return None
-    kind = resource.get("type")
+        why = unread(code, setting.terminology)
+        return Unreadable(None, when(first(resource, *_RECORDED), setting.zone), why) if why else None
+    if len(reactions) < len(said):
+        return Unreadable(substances[0], when(first(resource, *_RECORDED), setting.zone), "unreadable")
     return Allergy(
         substances,
         _reaction(resource, reactions),
-        high_criticality=resource.get("criticality") in _HIGH,
-        intolerance="intolerance" in (kind, code_in(kind)),
+        high_criticality=code_in(resource.get("criticality")) in _HIGH,
+        intolerance=code_in(resource.get("type")) == "intolerance",
         when=when(first(resource, "onsetDateTime", "onset"), setting.zone)
-        or when(first(resource, "recordedDate", "assertedDate"), setting.zone),
+        or when(first(resource, *_RECORDED), setting.zone),
     )
 
 
 def _substances(code: Any, setting: Setting) -> list[str]:
     """Cobalamins, cobalt and excipients that a CodeableConcept names, by code, else by its words."""
     found: list[str] = []
-    for coding in _list(code.get("coding")) if isinstance(code, dict) else []:
-        if not isinstance(coding, dict):
-            continue
-        for coded in setting.terminology.find(str(coding.get("system")), str(coding.get("code"))):
+    for system, value in codings_of(code):
+        for coded in setting.terminology.find(system, value):
             concept = coded.concept
             if concept.kind == "drug":
                 names = " ".join([coded.display, *texts_of(code)])
@@ -76,8 +79,8 @@ def _reaction(resource: dict[str, Any], reactions: list[dict[str, Any]]) -> Reac
     described = [
         text
         for each in reactions
-        for manifestation in _list(each.get("manifestation"))
-        for text in texts_of(manifestation.get("concept", manifestation) if isinstance(manifestation, dict) else None)
+        for manifestation in listed(each.get("manifestation"))
+        for text in texts_of(manifestation)
     ]
     described += [normalised(each["description"]) for each in reactions if isinstance(each.get("description"), str)]
     words = [*described, *texts_of(first(resource, "code", "substance"))]
@@ -85,7 +88,3 @@ def _reaction(resource: dict[str, Any], reactions: list[dict[str, Any]]) -> Reac
         if any(find_meant(pattern, text, SUFFERED) for text in words):
             return reaction
     return Reaction.OTHER if described else Reaction.NOT_RECORDED
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

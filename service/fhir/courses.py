@@ -26,7 +26,7 @@ from cards.record import (
 from cards.terminology import Concept, Terminology, goes_with_methotrexate, names_b12_in_text
 from cards.words import normalised
 from cards.words.assertion import ACT, Assertion, Sense, find_meant, is_meant, part_of
-from service.fhir.codes import texts_of
+from service.fhir.codes import code_in, codings_of, listed, texts_of
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.dosage import read_amount, read_given, read_instructions
 from service.fhir.numbers import number
@@ -46,10 +46,31 @@ _STATUSES = {
     "ended": CourseStatus.COMPLETED,
     "completed": CourseStatus.COMPLETED,
 }
+_NOT_TAKING = {
+    "not-taking": CourseStatus.STOPPED,
+    "stopped": CourseStatus.STOPPED,
+    "on-hold": CourseStatus.ON_HOLD,
+}
+_NOT_A_DOSE = frozenset({"on-hold", "stopped", "cancelled", "entered-in-error", "preparation"})
+_NOT_HANDED_OVER = frozenset(
+    {"preparation", "in-progress", "cancelled", "on-hold", "stopped", "declined", "entered-in-error"}
+)
 # Nobody has authorised these: a proposal, and one of several options.
 _ONLY_PROPOSED = frozenset({"proposal", "option"})
 # Reasons in words, the gravest first.
 _REASONS = {
+    WhyNot.DIED: re.compile(
+        r"notification of death|^\W*(?:death|died|deceased|r\.?i\.?p)\b"
+        r"|\b(?:patient|pt)(?:'s| is| has| now){0,2} (?:death|died|deceased)",
+        re.I,
+    ),
+    WhyNot.LEFT: re.compile(
+        r"\bdeducted\b"
+        r"|\b(?:registered (?:with|at)|moved to|transferred to|joined) (?:a |an )?(?:new|another|different)"
+        r" (?:practice|surgery|gp)|\bleft (?:the |this |our )?(?:practice|surgery)"
+        r"|no longer (?:registered|(?:in|at|with) (?:this|the|our) (?:practice|surgery))",
+        re.I,
+    ),
     WhyNot.ANAPHYLAXIS: re.compile(r"anaphyla\w*", re.I),
     WhyNot.ALLERGY: re.compile(r"(?:allerg|hypersensitiv|angio-?o?edema|urticaria)\w*", re.I),
     WhyNot.REFUSED: re.compile(r"\brefus\w*|\bdeclin\w*(?! in\b)", re.I),
@@ -71,6 +92,7 @@ _REASONS = {
         r"(?:[4-9]\d\d|\d{4,5})\b(?!\s*(?:mcg|micro|mg|ug|µg|μg)))",
         re.I,
     ),
+    WhyNot.DUPLICATE: re.compile(r"\bduplicat(?:e|ed|ion)\b", re.I),
     WhyNot.AWAY: re.compile(r"abroad|travel|(?<!passed )(?<!went )(?<!right )(?<!straight )\baway\b|holiday", re.I),
 }
 _OF_ANOTHER_THING = {
@@ -86,6 +108,9 @@ _OF_ANOTHER_THING = {
     ),
 }
 _GIVEN_AS_REASON = Sense(frozenset({Assertion.DENIED, Assertion.DOUBTFUL}))
+_REASON_EXTENSION = re.compile(
+    r"(?:status[-_.]?|not[-_.]?(?:given|taken|performed)[-_.]?)reason|reason[-_.]?(?:ended|not)", re.I
+)
 _METHOTREXATE = (Concept("drug", "methotrexate"),)
 # What an EHR can find again: an id with blanks or slashes would make a reference to something else.
 _ID = re.compile(r"[^\s/#]+")
@@ -94,6 +119,8 @@ _NUTRITION = re.compile(r"parenteral (?:nutrition|feed\w*)|\bt?pn (?:bag|additiv
 _IN_PROGRESS_ENDS_AFTER = timedelta(hours=24)
 # Statuses of claims that were paid; denied, cancelled and erroneous ones say nothing about an injection.
 _PAID = frozenset({"complete", "partial"})
+_UNPAID = frozenset({"queued", "error"})
+_NOT_CLAIMED = frozenset({"cancelled", "draft", "entered-in-error"})
 _NOT_PAID = re.compile(r"\b(?:denied|denial|reject|void|revers)", re.I)
 # HCPCS J3420 is an injection of cyanocobalamin; its units do not tell the dose.
 _CLAIMED = Medicine(("cyanocobalamin",), form_route=Route.INJECTION)
@@ -101,16 +128,15 @@ _CLAIMED = Medicine(("cyanocobalamin",), form_route=Route.INJECTION)
 
 def status_of(value: Any) -> CourseStatus | None:
     """The status of an order; None for entered-in-error, which never happened."""
-    if value == "entered-in-error":
-        return None
-    return _STATUSES.get(value, CourseStatus.UNKNOWN) if isinstance(value, str) else CourseStatus.UNKNOWN
+    status = code_in(value)
+    return None if status == "entered-in-error" else _STATUSES.get(status or "", CourseStatus.UNKNOWN)
 
 
 def order(
     resource: dict[str, Any], position: int, products: Products, setting: Setting, *, selected: bool
 ) -> Order | None:
     """A draft order; None when it was entered in error. A draft without a status is a draft."""
-    status = status_of(resource.get("status", "draft"))
+    status = status_of(first(resource, "status") or "draft")
     if status is None:
         return None
     medicine = products.of(resource)
@@ -142,7 +168,7 @@ def course(resource: dict[str, Any], products: Products, setting: Setting) -> Co
     """An order in the chart."""
     medicine = products.of(resource)
     status = status_of(resource.get("status"))
-    if status is None or status is CourseStatus.DRAFT or resource.get("intent") in _ONLY_PROPOSED:
+    if status is None or status is CourseStatus.DRAFT or code_in(resource.get("intent")) in _ONLY_PROPOSED:
         return None
     if not medicine.ingredients:
         inpatient = status is CourseStatus.ACTIVE and is_inpatient(resource)
@@ -171,7 +197,7 @@ def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, 
             *(_concepts(reasons, setting.terminology) if reasons else ()),
             *(_METHOTREXATE if ingredient_of(medicine, FOLATES) and _beside_methotrexate(resource, reasons) else ()),
         ),
-        "why_not": why_not(resource),
+        "why_not": why_not(resource, setting.terminology),
         "do_not_perform": resource.get("doNotPerform") is True,
         "inpatient": is_inpatient(resource),
         "research": bool(notes) and find_meant(_RESEARCH, notes, ACT) is not None,
@@ -184,7 +210,7 @@ def _instructions(
 ) -> tuple[Instruction, ...]:
     if not medicine.ingredients:
         return ()
-    found = [each for each in _list(dosages) if isinstance(each, dict)]
+    found = [each for each in listed(dosages) if isinstance(each, dict)]
     if len(found) > 1:
         found.sort(key=lambda each: each["sequence"] if isinstance(each.get("sequence"), int) else 0)
     # Only a cobalamin's site matters; notes are read for nothing else.
@@ -202,9 +228,10 @@ def statement(resource: dict[str, Any], products: Products, setting: Setting) ->
     medicine = products.of(resource)
     if status is None or not medicine.ingredients:
         return None
-    if resource.get("taken") == "n" or resource.get("wasNotTaken") is True:
+    if code_in(resource.get("taken")) == "n" or resource.get("wasNotTaken") is True:
         status = CourseStatus.STOPPED
-    dosages = _list(resource.get("dosage"))
+    status = _adherence(resource) or status
+    dosages = listed(resource.get("dosage"))
     instructions = _instructions(dosages, resource, medicine, setting)
     period = first(resource, "effectivePeriod")
     one_day = first(resource, "effectiveDateTime")
@@ -224,10 +251,19 @@ def statement(resource: dict[str, Any], products: Products, setting: Setting) ->
         status,
         instructions,
         authored=when(start, setting.zone) or when(resource.get("dateAsserted"), setting.zone),
-        why_not=why_not(resource),
+        why_not=why_not(resource, setting.terminology),
         stated=True,
         source=Source.STATEMENTS,
     )
+
+
+def _adherence(resource: dict[str, Any]) -> CourseStatus | None:
+    """What an R5 statement says of the taking, where that is not going on: R5's own status tells only who wrote it."""
+    said = resource.get("adherence")
+    code = code_in(said.get("code")) if isinstance(said, dict) else None
+    if code is None:
+        return None
+    return next((status for begins, status in _NOT_TAKING.items() if code.startswith(begins)), None)
 
 
 def administration(
@@ -237,32 +273,38 @@ def administration(
     medicine = products.of(resource)
     if _GIVEN.isdisjoint(medicine.ingredients):
         return None
-    status = resource.get("status")
+    status = code_in(resource.get("status"))
     refused = status == "not-done" or resource.get("notGiven") is True or resource.get("wasNotGiven") is True
-    if not refused and status not in ("completed", "in-progress"):
+    if status == "entered-in-error" or (status in _NOT_A_DOSE and not refused):
         return None
-    said = first(resource, "effectiveDateTime", "occurenceDateTime", "effectiveTimeDateTime") or period_end_or_start(
-        first(resource, "effectivePeriod", "occurencePeriod", "effectiveTimePeriod")
-    )
+    said = first(resource, *_GIVEN_AT) or period_end_or_start(first(resource, *_GIVEN_DURING))
     day = _past(said, setting)
     if day is None or isinstance(day, str):
         return Unreadable(medicine.ingredients[0], None, day or ("no-date" if said is None else "impossible-date"))
     if refused:
-        return NotGiven(medicine, day, why_not(resource) or WhyNot.OTHER)
+        return NotGiven(medicine, day, why_not(resource, setting.terminology) or WhyNot.OTHER)
     if status == "in-progress" and not _over(resource, day, setting):
         return None
-    dosage = resource.get("dosage")
-    if not isinstance(dosage, dict):
+    if status not in ("completed", "in-progress"):
+        return Unreadable(medicine.ingredients[0], day, "unknown-status")
+    dosages = [each for each in listed(resource.get("dosage")) if isinstance(each, dict)]
+    if not dosages:
         return Dose(medicine, day)
+    if len(dosages) > 1:
+        return Unreadable(medicine.ingredients[0], day, "unreadable")
+    dosage = dosages[0]
     return Dose(medicine, day, *read_given(dosage, setting.terminology))
 
 
+# R5 spells it "occurence".
+_GIVEN_AT = ("effectiveDateTime", "occurenceDateTime", "occurrenceDateTime", "effectiveTimeDateTime")
+_GIVEN_DURING = ("effectivePeriod", "occurencePeriod", "occurrencePeriod", "effectiveTimePeriod")
 _GIVEN = COBALAMINS | {"hydroxocobalamin_antidote", "nitrous_oxide"}
 
 
 def _over(resource: dict[str, Any], day: When, setting: Setting) -> bool:
     """Whether an administration in progress has an end, or began more than a day ago."""
-    period = first(resource, "effectivePeriod", "occurencePeriod", "effectiveTimePeriod")
+    period = first(resource, *_GIVEN_DURING)
     if isinstance(period, dict) and period.get("end"):
         return True
     return day.latest + _IN_PROGRESS_ENDS_AFTER < setting.today
@@ -271,12 +313,16 @@ def _over(resource: dict[str, Any], day: When, setting: Setting) -> bool:
 def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> Dispensed | Unreadable | None:
     """A supply that was handed over."""
     medicine = products.of(resource)
-    if resource.get("status") != "completed" or not medicine.ingredients:
+    status = code_in(resource.get("status"))
+    if status in _NOT_HANDED_OVER or not medicine.ingredients:
         return None
     said = first(resource, "whenHandedOver", "whenPrepared")
     day = _past(said, setting)
     if day is None or isinstance(day, str):
         return Unreadable(medicine.ingredients[0], None, day or ("no-date" if said is None else "impossible-date"))
+    # DSTU2 needs no status: what has the day on which it was handed over was.
+    if status != "completed" and not (status is None and "whenHandedOver" in resource):
+        return Unreadable(medicine.ingredients[0], day, "unknown-status")
     quantity = resource.get("quantity")
     days = resource.get("daysSupply")
     days_value = days.get("value") if isinstance(days, dict) else None
@@ -291,33 +337,37 @@ def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> 
 
 def claim(resource: dict[str, Any], setting: Setting) -> list[Dose | Unreadable]:
     """B12 injections of a paid claim."""
-    if resource.get("status") != "active" or resource.get("outcome", "complete") not in _PAID:
+    status, outcome = code_in(resource.get("status")), code_in(resource.get("outcome")) or "complete"
+    if status in _NOT_CLAIMED or outcome in _UNPAID:
         return []
+    known = status == "active" and outcome in _PAID
     said = resource.get("disposition")
-    if resource.get("use", "claim") != "claim" or (
+    # STU3 calls a claim for what was done "complete".
+    if (code_in(resource.get("use")) or "claim") not in ("claim", "complete") or (
         isinstance(said, str) and find_meant(_NOT_PAID, normalised(said), _GIVEN_AS_REASON)
     ):
         return []
     found: list[Dose | Unreadable] = []
-    for item in _list(resource.get("item")):
+    for item in listed(resource.get("item")):
         concept = first(item, "productOrService", "service") if isinstance(item, dict) else None
-        if not isinstance(concept, dict) or not _is_b12_injection(concept, setting.terminology):
+        if concept is None or not _is_b12_injection(concept, setting.terminology):
             continue
         said = first(item, "servicedDate") or period_end_or_start(item.get("servicedPeriod"))
         day = _past(said, setting)
         if day is None or isinstance(day, str):
             found.append(Unreadable("cobalamin", None, day or "no-date"))
+        elif not known:
+            found.append(Unreadable("cobalamin", day, "unknown-status"))
         else:
             found.append(Dose(_CLAIMED, day, None, Route.INJECTION, None, Source.CLAIMS))
     return found
 
 
-def _is_b12_injection(concept: dict[str, Any], terminology: Terminology) -> bool:
+def _is_b12_injection(concept: Any, terminology: Terminology) -> bool:
     return any(
         coded.concept.name == "b12_injection" and coded.concept.meaning == "injection"
-        for coding in _list(concept.get("coding"))
-        if isinstance(coding, dict)
-        for coded in terminology.find(str(coding.get("system")), str(coding.get("code")))
+        for system, code in codings_of(concept)
+        for coded in terminology.find(system, code)
     )
 
 
@@ -331,14 +381,60 @@ def _past(value: Any, setting: Setting) -> When | str | None:
     return day if day.latest <= setting.today else When(day.earliest, setting.today)
 
 
-def why_not(resource: dict[str, Any]) -> WhyNot | None:
-    """Why an order is held or stopped, or a dose was not given, by the words of its reason."""
-    reason = first(resource, "statusReason", "reasonNotGiven", "statusReasonCodeableConcept", "reasonNotTaken")
-    if _ended(resource) and _says_normal_level(resource, reason):
-        return WhyNot.NORMAL_LEVEL
-    if reason is None:
+_WHY = (
+    "statusReason",
+    "reasonNotGiven",
+    "statusReasonCodeableConcept",
+    "reasonNotTaken",
+    "reasonEnded",
+    "notPerformedReason",
+)
+# Of several coded reasons the first of these counts: there is no patient to treat; the level is no reason; and so on.
+_WEIGHT = (
+    WhyNot.DIED,
+    WhyNot.LEFT,
+    WhyNot.NORMAL_LEVEL,
+    WhyNot.ANAPHYLAXIS,
+    WhyNot.ALLERGY,
+    WhyNot.REFUSED,
+    WhyNot.NO_STOCK,
+    WhyNot.DUPLICATE,
+    WhyNot.REPLACED,
+    WhyNot.AWAY,
+    WhyNot.ADMITTED,
+    WhyNot.OTHER,
+)
+# A code that says these is not outweighed by words about a level beside it.
+_SETTLED = frozenset({WhyNot.DIED, WhyNot.LEFT, WhyNot.DUPLICATE})
+
+
+def why_not(resource: dict[str, Any], terminology: Terminology) -> WhyNot | None:
+    """Why an order is held or stopped, or a dose was not given, by the code of its reason, else by its words.
+
+    Of what has ended, the reason for which it was ordered and the notes may say so too.
+    """
+    reasons = listed(first(resource, *_WHY))
+    if "extension" in resource:
+        reasons = [*reasons, *_reasons_in(resource["extension"])]
+    ended = _ended(resource)
+    if not reasons and not ended:
         return None
-    words = "; ".join([*(text for each in _list(reason) for text in texts_of(each)), _notes(resource)])
+    about = [*reasons, *listed(first(resource, "reasonCode", "reasonCodeableConcept", "reason"))] if ended else reasons
+    coded = _coded_reason(about, terminology)
+    if coded in _SETTLED:
+        return coded
+    notes = _notes(resource)
+    told = [*(text for each in about for text in texts_of(each)), notes]
+    if ended:
+        if gone := next((why for why in (WhyNot.DIED, WhyNot.LEFT) if _says(why, told)), None):
+            return gone
+        if _gives(WhyNot.NORMAL_LEVEL, "; ".join(told)):
+            return WhyNot.NORMAL_LEVEL
+    if coded and coded is not WhyNot.OTHER:
+        return coded
+    if not reasons:
+        return WhyNot.DUPLICATE if _says(WhyNot.DUPLICATE, told) else None
+    words = "; ".join([*(text for each in reasons for text in texts_of(each)), notes])
     return next((why for why in _REASONS if _gives(why, words)), WhyNot.OTHER)
 
 
@@ -353,41 +449,53 @@ def _gives(why: WhyNot, words: str) -> bool:
     return False
 
 
+def _says(why: WhyNot, texts: list[str]) -> bool:
+    return any(_gives(why, text) for text in texts)
+
+
+def _coded_reason(reasons: list[Any], terminology: Terminology) -> WhyNot | None:
+    """What the codes of the reasons say; of a reason that no code of ours tells, nothing."""
+    said = {terminology.reason(system, code) for each in reasons for system, code in codings_of(each)}
+    return next((why for why in _WEIGHT if why.value in said), None)
+
+
+def _reasons_in(extensions: Any) -> list[Any]:
+    """The reasons in the extensions of national profiles and of other FHIR versions, by what their address says.
+
+    GP Connect keeps the reason of a stop inside an extension with the day of it.
+    """
+    found: list[Any] = []
+    for each in listed(extensions):
+        if not isinstance(each, dict):
+            continue
+        if not _REASON_EXTENSION.search(str(each.get("url"))):
+            continue
+        found += [each[name] for name in ("valueCodeableConcept", "valueCoding", "valueString") if name in each]
+        found += _reasons_in(each.get("extension"))
+    return found
+
+
 def _ended(resource: dict[str, Any]) -> bool:
     """Whether an order is stopped, was completed, or says that the drug shall not be given."""
     return status_of(resource.get("status")) in ENDING or resource.get("doNotPerform") is True
 
 
-def _says_normal_level(resource: dict[str, Any], reason: Any) -> bool:
-    """Whether a stop names a normal level as its reason: in the reason of the status, of the order, or in a note."""
-    given = first(resource, "reasonCode", "reasonCodeableConcept", "reason")
-    concepts = [*_list(reason), *_list(given)]
-    words = [
-        text for each in concepts for text in texts_of(each.get("concept", each) if isinstance(each, dict) else {})
-    ]
-    return _gives(WhyNot.NORMAL_LEVEL, "; ".join([*words, _notes(resource)]))
-
-
 def _concepts(reasons: Any, terminology: Terminology) -> tuple[Concept, ...]:
     """The conditions that an order names as its reason."""
     found: list[Concept] = []
-    for reason in _list(reasons):
-        concept = reason.get("concept", reason) if isinstance(reason, dict) else {}
-        codings = concept.get("coding") if isinstance(concept, dict) else None
-        for coding in _list(codings):
-            if isinstance(coding, dict):
-                coded = terminology.find(str(coding.get("system")), str(coding.get("code")))
-                found += [each.concept for each in coded if each.concept.kind == "condition"]
-        for text in texts_of(concept):
+    for reason in listed(reasons):
+        for system, code in codings_of(reason):
+            coded = terminology.find(system, code)
+            found += [each.concept for each in coded if each.concept.kind == "condition"]
+        for text in texts_of(reason):
             found += [Concept("condition", name) for name in terminology.conditions_in_text(text)]
     return tuple(dict.fromkeys(found))
 
 
 def _beside_methotrexate(resource: dict[str, Any], reasons: Any) -> bool:
     """Whether the reason, the directions or the notes of a folate order name methotrexate, prescribed elsewhere."""
-    concepts = [each.get("concept", each) if isinstance(each, dict) else {} for each in _list(reasons or [])]
-    said = [text for each in concepts for text in texts_of(each)]
-    dosages = [each for each in _list(resource.get("dosageInstruction")) if isinstance(each, dict)]
+    said = [text for each in listed(reasons) for text in texts_of(each)]
+    dosages = [each for each in listed(resource.get("dosageInstruction")) if isinstance(each, dict)]
     said += [
         normalised(each[name])
         for each in dosages
@@ -399,33 +507,26 @@ def _beside_methotrexate(resource: dict[str, Any], reasons: Any) -> bool:
 
 def is_inpatient(resource: dict[str, Any]) -> bool:
     """Whether an order was written for a patient on a ward."""
-    for category in _list(resource.get("category")):
-        if isinstance(category, dict):
-            for coding in _list(category.get("coding")):
-                if isinstance(coding, dict) and coding.get("code") == "inpatient":
-                    return True
-    return False
+    said = resource.get("category")
+    if said is None:
+        return False
+    return any(code.strip().lower() == "inpatient" for each in listed(said) for _, code in codings_of(each))
 
 
 def _in_nutrition(resource: dict[str, Any]) -> bool:
     """Whether the words of an order's drug, reason, instructions or notes say parenteral nutrition."""
-    drug = first(resource, "medicationCodeableConcept", "medication")
-    reasons = _list(first(resource, "reasonCode", "reasonCodeableConcept", "reason"))
-    words = [text for each in (drug, *reasons) for text in texts_of(_concept_of(each))]
-    words += [text for each in _list(resource.get("dosageInstruction")) for text in texts_of(each)]
+    named = first(resource, "medicationCodeableConcept", "medication")
+    reasons = listed(first(resource, "reasonCode", "reasonCodeableConcept", "reason"))
+    words = [text for each in (named, *reasons) for text in texts_of(each)]
+    words += [text for each in listed(resource.get("dosageInstruction")) for text in texts_of(each)]
     return find_meant(_NUTRITION, "; ".join([*words, _notes(resource)]), ACT) is not None
-
-
-def _concept_of(value: Any) -> Any:
-    """A CodeableConcept, as such or as the concept of an R5 CodeableReference."""
-    return value.get("concept", value) if isinstance(value, dict) else None
 
 
 def _notes(resource: dict[str, Any]) -> str:
     said = resource.get("note")
     if said is None:
         return ""
-    notes = [each.get("text") if isinstance(each, dict) else each for each in _list(said)]
+    notes = [each.get("text") if isinstance(each, dict) else each for each in listed(said)]
     return "; ".join(normalised(each) for each in notes if isinstance(each, str))
 
 
@@ -434,13 +535,6 @@ def _references(value: Any) -> tuple[str, ...]:
         return ()
     return tuple(
         "/".join(each["reference"].split("/_history")[0].split("/")[-2:])
-        for each in _list(value)
+        for each in listed(value)
         if isinstance(each, dict) and isinstance(each.get("reference"), str)
     )
-
-
-def _list(value: Any) -> list[Any]:
-    """A list, a lone object taken as a list of one (the official sandbox sends objects where FHIR has lists)."""
-    if isinstance(value, list):
-        return value
-    return [] if value is None else [value]

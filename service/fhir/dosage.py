@@ -13,7 +13,7 @@ from cards.memory import LONGEST_TEXT, remembered
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
 from cards.words import normalised
-from service.fhir.codes import texts_of
+from service.fhir.codes import codings_of, texts_of
 from service.fhir.dates import first
 from service.fhir.numbers import number
 from service.fhir.timing import NO_TIMING, read_timing
@@ -137,12 +137,16 @@ def _as_needed(dosage: dict[str, Any]) -> bool:
     )
 
 
+# The last two are those of a DSTU2 statement.
+_DOSES = ("doseQuantity", "doseSimpleQuantity", "dose", "quantity", "doseRange", "quantityQuantity", "quantityRange")
+
+
 def _amount(dosage: dict[str, Any]) -> Amount | None:
     rates = dosage.get("doseAndRate")
     rate = rates[0] if isinstance(rates, list) and rates else rates
     for holder in (rate, dosage):
         if isinstance(holder, dict):
-            dose = first(holder, "doseQuantity", "doseSimpleQuantity", "dose", "quantity", "doseRange")
+            dose = first(holder, *_DOSES)
             if isinstance(dose, dict) and (amount := read_amount(dose)):
                 return amount
     return None
@@ -223,13 +227,10 @@ def _counted(word: str) -> Decimal | None:
 
 def read_route(concept: Any, words: str, terminology: Terminology) -> Route | None:
     """A route by its code (never by its display), else by its text, else by the words of the instruction."""
-    if isinstance(concept, dict):
-        codings = concept.get("coding")
-        for coding in codings if isinstance(codings, list) else [codings]:
-            if isinstance(coding, dict):
-                found = terminology.route(str(coding.get("system")), str(coding.get("code")))
-                if found:
-                    return _ROUTES[found]
+    if concept is not None:
+        for system, code in codings_of(concept):
+            if found := terminology.route(system, code):
+                return _ROUTES[found]
         for text in texts_of(concept):
             if found := terminology.route_in_text(text):
                 return _ROUTES[found]
@@ -242,13 +243,10 @@ _ROUTES = {route.value: route for route in Route}
 
 def read_site(concept: Any, words: str, terminology: Terminology) -> Site | None:
     """A site by its code, else by its text, else by the words of the order."""
-    if isinstance(concept, dict):
-        codings = concept.get("coding")
-        for coding in codings if isinstance(codings, list) else [codings]:
-            if isinstance(coding, dict):
-                found = terminology.site(str(coding.get("system")), str(coding.get("code")))
-                if found:
-                    return Site(*found)
+    if concept is not None:
+        for system, code in codings_of(concept):
+            if place := terminology.site(system, code):
+                return Site(*place)
         for text in texts_of(concept):
             if found := terminology.site_in_text(text):
                 return Site(*found)

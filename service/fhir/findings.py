@@ -35,7 +35,7 @@ from cards.terminology import (
 )
 from cards.words import normalised
 from cards.words.assertion import DISEASE, NAMED, denies_what_is_asked, find_meant
-from service.fhir.codes import code_in, is_of_loinc, texts_of
+from service.fhir.codes import code_in, codings_of, is_of_loinc, listed, texts_of, unread
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
@@ -49,11 +49,22 @@ _OF_BOWEL = re.compile(
 _NOT_PRESENT = frozenset({"refuted", "entered-in-error"})
 _UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
 _ENDED_OTHERWISE = ("abatementAge", "abatementRange", "abatementString")
+_RECORDED = ("recordedDate", "assertedDate", "dateRecorded")
 _STATUSES = {status.value: status for status in ClinicalStatus}
 
 _DONE = frozenset({"completed", "in-progress", "preparation"})
+_NOT_DONE = frozenset(
+    {"not-done", "on-hold", "suspended", "stopped", "aborted", "cancelled", "rejected", "entered-in-error"}
+)
 _BOOKED = frozenset({"booked", "pending", "arrived", "checked-in"})
-_ORDERED = frozenset({"active", "on-hold", "requested", "accepted", "in-progress"})
+_NOT_BOOKED = frozenset({"proposed", "fulfilled", "cancelled", "noshow", "waitlist", "entered-in-error"})
+_ORDERED = frozenset({"active", "on-hold", "suspended", "requested", "received", "accepted", "in-progress", "review"})
+_NOT_ORDERED = frozenset(
+    {
+        "draft", "proposed", "planned", "revoked", "cancelled", "rejected", "failed", "aborted", "completed",
+        "entered-in-error",
+    }
+)  # fmt: skip
 _ORDER_STATUSES = {
     "revoked": CourseStatus.CANCELLED,
     "cancelled": CourseStatus.CANCELLED,
@@ -87,12 +98,21 @@ def condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unre
     """
     found = problem(resource, setting)
     if found is None:
-        return []
+        return _unread_condition(resource, setting)
     dates = (found.began, found.recorded)
     began, recorded = (_not_future(each, setting) for each in dates)
     kind = next((each.name for each in found.concepts if each.name in NEUROLOGICAL), None)
     faults = [Unreadable(kind, None, "future-date")] if kind and (began, recorded) != dates and not began else []
     return [replace(found, began=began, recorded=recorded), *faults]
+
+
+def _unread_condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unreadable]:
+    """That a condition without words has a code, or a shape, of which nobody can tell what it is."""
+    code = resource.get("code")
+    why = unread(code, setting.terminology)
+    if why is None or code_in(resource.get("verificationStatus")) in _NOT_PRESENT or _concepts(code, setting)[0]:
+        return []
+    return [Unreadable(None, when(first(resource, *_RECORDED), setting.zone), why)]
 
 
 def _not_future(day: When | None, setting: Setting) -> When | None:
@@ -123,7 +143,7 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
         status=status,
         certain=verification not in _UNCERTAIN,
         began=when(began, setting.zone),
-        recorded=when(first(resource, "recordedDate", "assertedDate", "dateRecorded"), setting.zone),
+        recorded=when(first(resource, *_RECORDED), setting.zone),
         ended=ended,
         names_b12=names_b12_in_text("; ".join([*words, *_words_of_cause(resource)])),
         by_text=by_text,
@@ -137,10 +157,10 @@ _OBSERVED = frozenset({"nitrous_oxide_exposure"})
 
 def observed(resource: dict[str, Any], wanted: Collection[str], setting: Setting) -> list[Problem]:
     """A finding of the `wanted` concepts that an EHR records as an Observation, when its value does not deny it."""
-    if _OBSERVED.isdisjoint(wanted) or resource.get("status") in ("entered-in-error", "cancelled"):
+    if _OBSERVED.isdisjoint(wanted) or code_in(resource.get("status")) in ("entered-in-error", "cancelled"):
         return []
     code = resource.get("code")
-    if is_of_loinc(code) and not _coded(code, "condition", setting):
+    if is_of_loinc(code, setting.terminology) and not _coded(code, "condition", setting):
         return []
     concepts = tuple(each for each in _concepts(code, setting)[0] if each.name in _OBSERVED)
     if not concepts:
@@ -161,8 +181,8 @@ def observed(resource: dict[str, Any], wanted: Collection[str], setting: Setting
 
 def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | Unreadable | None:
     """A procedure that rules know; one that injects B12 is a dose."""
-    status = resource.get("status")
-    if status not in _DONE and status is not None:
+    status = code_in(resource.get("status"))
+    if status in _NOT_DONE or resource.get("notPerformed") is True or resource.get("notDone") is True:
         return None
     code = first(resource, "code", "type")
     concepts = _coded(code, "procedure", setting)
@@ -170,23 +190,28 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
     by_text = not concepts
     if by_text:
         concepts = _in_words(words, setting)
-    if not concepts:
-        return None
     said = first(resource, "performedDateTime", "occurrenceDateTime") or period_end_or_start(
         first(resource, "performedPeriod", "occurrencePeriod")
     )
+    if not concepts:
+        why = unread(code, setting.terminology)
+        return Unreadable(None, when(said, setting.zone), why) if why else None
     day = when(said, setting.zone)
     injection = next((each for each in concepts if each.name == "b12_injection"), None)
     if injection:
-        if injection.meaning not in _GIVEN or status not in ("completed", None):
+        if injection.meaning not in _GIVEN or status in ("in-progress", "preparation"):
             return None
         if day is None or day.earliest > setting.today:
             return Unreadable("cobalamin", None, "no-date" if said is None else "impossible-date")
         day = When(day.earliest, min(day.latest, setting.today))
+        if status not in ("completed", None):
+            return Unreadable("cobalamin", day, "unknown-status")
         if by_text:
             # "B12 injection declined", "taught to inject B12": words alone are never counted (rules 8.1, 8.4).
             return Unreadable("cobalamin", day, "unreadable")
         return Dose(_INJECTED, day, None, Route.INTRAMUSCULAR, None, Source.PROCEDURES)
+    if status not in _DONE and status is not None:
+        return Unreadable(concepts[0].name, day, "unknown-status")
     if day and day.earliest > setting.today:
         # Not done yet, whatever the status says.
         return Unreadable(concepts[0].name, None, "future-date")
@@ -206,44 +231,71 @@ def _length_removed(words: str) -> Decimal | None:
     return told.pop() if told else None
 
 
-def relative(resource: dict[str, Any], setting: Setting) -> Relative | None:
+def relative(resource: dict[str, Any], setting: Setting) -> list[Relative | Unreadable]:
     """Conditions of a family member that rules know."""
-    if resource.get("status") == "entered-in-error":
-        return None
-    conditions = resource.get("condition")
-    concepts = [
-        concept
-        for each in (conditions if isinstance(conditions, list) else [])
-        if isinstance(each, dict)
-        for concept in _concepts(each.get("code"), setting, setting.terminology.conditions_of_relatives_in_text)[0]
-    ]
-    return Relative(tuple(concepts)) if concepts else None
+    if code_in(resource.get("status")) == "entered-in-error":
+        return []
+    of_relatives = setting.terminology.conditions_of_relatives_in_text
+    concepts: list[Concept] = []
+    faults: list[Relative | Unreadable] = []
+    for each in listed(resource.get("condition")):
+        code = first(each, "code", "type") if isinstance(each, dict) else each
+        if found := _concepts(code, setting, of_relatives)[0]:
+            concepts += found
+        elif why := unread(code, setting.terminology):
+            faults.append(Unreadable(None, None, why))
+    return [Relative(tuple(concepts)), *faults] if concepts else faults
 
 
-def service(resource: dict[str, Any], setting: Setting) -> Planned | None:
-    """A service that is ordered and not yet done."""
-    status = resource.get("status")
-    if status not in _ORDERED and status is not None:
-        return None
-    code = resource.get("code")
-    return _planned(
-        resource,
-        Source.TESTS,
-        code,
-        first(resource, "occurrenceDateTime", "scheduledDateTime")
-        or period_end_or_start(first(resource, "occurrencePeriod", "scheduledPeriod")),
-        setting,
+def service(resource: dict[str, Any], setting: Setting) -> list[Planned | Unreadable]:
+    """A service that is ordered and not yet done; of a DSTU2 DiagnosticOrder one for each of its items."""
+    status = code_in(resource.get("status"))
+    if status in _NOT_ORDERED:
+        return []
+    start = first(resource, "occurrenceDateTime", "scheduledDateTime") or period_end_or_start(
+        first(resource, "occurrencePeriod", "scheduledPeriod", "fulfillmentTime")
     )
+    codes = [each for each in _codes_of_request(resource) if each is not None] or [None]
+    found: list[Planned | Unreadable] = []
+    for code in codes:
+        planned = _planned(resource, Source.TESTS, code, start, setting)
+        if status in _ORDERED or status is None:
+            found.append(planned)
+        elif about := _would_be_ours(planned):
+            found.append(Unreadable(about, planned.days or planned.authored, "unknown-status"))
+        if not _would_be_ours(planned) and (why := unread(code, setting.terminology)):
+            found.append(Unreadable(None, planned.days or planned.authored, why))
+    return found
+
+
+def _codes_of_request(resource: dict[str, Any]) -> list[Any]:
+    """What a request asks for: its code, the items of a DiagnosticOrder, the services of a referral."""
+    code, items = resource.get("code"), resource.get("item")
+    if items is None and "serviceRequested" not in resource:
+        return [code]
+    asked = [each.get("code", each) if isinstance(each, dict) else each for each in listed(items)]
+    return [code, *asked, *listed(resource.get("serviceRequested"))]
+
+
+def _requested(resource: dict[str, Any]) -> Any:
+    """When a DSTU2 DiagnosticOrder was written: the day of its first event."""
+    told = [each["dateTime"] for each in listed(resource.get("event")) if isinstance(each, dict) and "dateTime" in each]
+    return min((each for each in told if isinstance(each, str)), default=None)
+
+
+def _would_be_ours(planned: Planned) -> str | None:
+    """What a plan is about, of the things that rules look for."""
+    if planned.names_b12 or planned.names_injection:
+        return "cobalamin"
+    return planned.concepts[0].name if planned.concepts else None
 
 
 def test_order(resource: dict[str, Any], reference: str, setting: Setting, *, selected: bool) -> Order | None:
     """A laboratory request being ordered; None for one that asks for no test that rules know."""
-    status = _ORDER_STATUSES.get(str(resource.get("status")), CourseStatus.DRAFT)
-    codes = [resource.get("code"), *_items(resource.get("orderDetail")), *_items(resource.get("item"))]
+    status = _ORDER_STATUSES.get(code_in(resource.get("status")) or "", CourseStatus.DRAFT)
+    details = [_detail(each) for each in listed(resource.get("orderDetail"))]
     tests: list[str] = []
-    for each in codes:
-        code = each.get("code", each) if isinstance(each, dict) else None
-        code = code.get("concept", code) if isinstance(code, dict) and "coding" not in code else code
+    for code in (*_codes_of_request(resource), *details):
         coded = [concept.name for concept in _coded(code, "lab", setting)]
         texts = texts_of(code)
         tests += coded or [name for text in texts for name in setting.terminology.labs_in_text(text)]
@@ -273,32 +325,39 @@ def service_not_understood(resource: dict[str, Any], setting: Setting) -> str | 
     `unresolved`: a reference, or codes of a system that the value sets do not have, without a word; `unreadable`: no
     code, or one in a shape that cannot be read.
     """
-    if resource.get("resourceType") not in _TESTS_MAY_BE_ASKED_BY or resource.get("status") == "entered-in-error":
+    if resource.get("resourceType") not in _TESTS_MAY_BE_ASKED_BY:
         return None
-    concepts = [resource.get("code"), *_items(resource.get("orderDetail"))]
-    concepts += [each.get("code") for each in _items(resource.get("item")) if isinstance(each, dict)]
-    concepts = [each.get("concept", each) if isinstance(each, dict) else None for each in concepts]
-    if any(text.strip() for each in concepts for text in texts_of(each)):
+    if code_in(resource.get("status")) == "entered-in-error":
         return None
-    codings = [
-        coding
-        for each in concepts
-        if isinstance(each, dict)
-        for coding in _items(each.get("coding"))
-        if isinstance(coding, dict)
-    ]
-    if any(setting.terminology.knows_system(str(each.get("system"))) for each in codings):
+    codes = [*_codes_of_request(resource), *(_detail(each) for each in listed(resource.get("orderDetail")))]
+    if any(text for each in codes for text in texts_of(each)):
         return None
-    return "unresolved" if any(isinstance(each, dict) and each for each in concepts) else "unreadable"
+    if any(setting.terminology.knows_system(system) for each in codes for system, _ in codings_of(each)):
+        return None
+    return "unresolved" if any(isinstance(each, dict) and each for each in codes) else "unreadable"
 
 
-def appointment(resource: dict[str, Any], setting: Setting) -> Planned | None:
+def _detail(value: Any) -> Any:
+    """A detail of a request: a concept, or in R5 the code of a parameter or its value."""
+    parameters = value.get("parameter") if isinstance(value, dict) else None
+    if parameters is None:
+        return value
+    members = ("code", "valueCodeableConcept", "valueString")
+    return [each[name] for each in listed(parameters) if isinstance(each, dict) for name in members if name in each]
+
+
+def appointment(resource: dict[str, Any], setting: Setting) -> Planned | Unreadable | None:
     """A booked appointment."""
-    if resource.get("status") not in _BOOKED:
+    status = code_in(resource.get("status"))
+    if status in _NOT_BOOKED:
         return None
-    service_type = first(resource, "serviceType", "type")
-    kind = service_type[0] if isinstance(service_type, list) and service_type else service_type
-    return _planned(resource, Source.APPOINTMENTS, kind, resource.get("start"), setting)
+    planned = _planned(
+        resource, Source.APPOINTMENTS, first(resource, "serviceType", "type"), resource.get("start"), setting
+    )
+    if status in _BOOKED:
+        return planned
+    about = _would_be_ours(planned)
+    return Unreadable(about, planned.days, "unknown-status") if about else None
 
 
 def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, setting: Setting) -> Planned:
@@ -318,7 +377,9 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
         names_b12=names_b12_in_text(words),
         names_injection=may_inject_b12_in_text(words),
         days=when(start, setting.zone),
-        authored=when(first(resource, "authoredOn", "orderedOn", "created"), setting.zone),
+        authored=when(
+            first(resource, "authoredOn", "orderedOn", "created", "date") or _requested(resource), setting.zone
+        ),
         is_test=is_test,
     )
 
@@ -369,13 +430,10 @@ def _with_extent(concept: Concept, words: list[str]) -> Concept:
 
 
 def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
-    if not isinstance(code, dict):
-        return ()
-    codings = code.get("coding")
     find = setting.terminology.find
     found: list[Concept] = []
-    for coding in codings if isinstance(codings, list) else (codings,):
-        if isinstance(coding, dict) and (coded := find(str(coding.get("system")), str(coding.get("code")))):
+    for system, value in codings_of(code):
+        if coded := find(system, value):
             found += [each.concept for each in coded if each.concept.kind == kind]
     return tuple(dict.fromkeys(found)) if found else ()
 
@@ -398,36 +456,31 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+# Where resources of every version keep what was written beside their codes.
+_NOTED = frozenset({"note", "notes", "description", "comment", "comments"})
 
 
 def _notes(resource: dict[str, Any]) -> list[str]:
-    notes, description, comment = resource.get("note"), resource.get("description"), resource.get("comment")
-    if notes is None and description is None and comment is None:
+    if _NOTED.isdisjoint(resource):
         return []
-    found = [
-        each.get("text") if isinstance(each, dict) else each for each in (notes if isinstance(notes, list) else [notes])
-    ]
-    return [normalised(each) for each in (*found, description, comment) if isinstance(each, str)]
+    notes = [*listed(resource.get("note")), *listed(resource.get("notes"))]
+    found = [each.get("text") if isinstance(each, dict) else each for each in notes]
+    found += [resource.get(name) for name in ("description", "comment", "comments")]
+    return [normalised(each) for each in found if isinstance(each, str)]
 
 
 def _reasons(resource: dict[str, Any]) -> list[str]:
     reasons = first(resource, "reasonCode", "reason", "reasonCodeableConcept")
-    if reasons is None:
-        return []
-    return [text for each in (reasons if isinstance(reasons, list) else [reasons]) for text in texts_of(each)]
+    return [] if reasons is None else [text for each in listed(reasons) for text in texts_of(each)]
 
 
 def _words_of_cause(resource: dict[str, Any]) -> list[str]:
     """What a condition says of its cause beside code and notes: evidence and the due-to extension."""
     found: list[str] = []
-    evidence = resource.get("evidence")
-    for each in evidence if isinstance(evidence, list) else []:
+    for each in listed(resource.get("evidence")):
         codes = first(each, "code", "concept") if isinstance(each, dict) else None
-        found += [text for code in (codes if isinstance(codes, list) else [codes]) for text in texts_of(code)]
-    extensions = resource.get("extension")
-    for each in extensions if isinstance(extensions, list) else []:
+        found += [text for code in listed(codes) for text in texts_of(code)]
+    for each in listed(resource.get("extension")):
         if isinstance(each, dict) and "due" in str(each.get("url")).lower():
             found += texts_of(each.get("valueCodeableConcept"))
     return found

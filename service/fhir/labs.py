@@ -11,12 +11,13 @@ from cards.memory import remembered
 from cards.record import Comparator, Flag, LabResult, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
 from cards.words import normalised
-from service.fhir.codes import LOINC, texts_of
+from service.fhir.codes import code_in, codings_of, concept_of, listed, texts_of, unread
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.numbers import is_out_of_proportion, number
 from service.fhir.setting import Setting
 
-_VALID = frozenset({"final", "amended", "corrected"})
+_VALID = frozenset({"final", "amended", "corrected", None})
+_NO_RESULT = frozenset({"registered", "preliminary", "cancelled", "entered-in-error"})
 _FLAGS = {
     **dict.fromkeys(("L", "LL", "<", "LU"), Flag.LOW),
     "N": Flag.NORMAL,
@@ -60,38 +61,44 @@ def results(resource: dict[str, Any], wanted: Collection[str], setting: Setting)
     concept = _concept(resource.get("code"), setting)
     components = resource.get("component")
     if not components and concept not in wanted:
+        why = unread(resource.get("code"), setting.terminology) if concept is None else None
+        if why is None or code_in(resource.get("status")) in _NO_RESULT:
+            return []
+        day = _day(_said(resource), setting)
+        return [Unreadable(None, None if isinstance(day, str) else day, why)]
+    status = code_in(resource.get("status"))
+    if status in _NO_RESULT:
         return []
-    if resource.get("status") not in _VALID and resource.get("status") is not None:
-        return []
-    found = []
-    said = first(resource, "effectiveDateTime", "effectiveInstant") or period_end_or_start(
-        resource.get("effectivePeriod")
-    )
-    said = said or first(resource, "issued", "appliesDateTime")
+    found: list[LabResult | Unreadable] = []
+    said = _said(resource)
     if concept in wanted and concept and (result := _result(concept, resource, said, setting)):
         found.append(result)
-    for component in components if isinstance(components, list) else []:
+    for component in listed(components):
         part = _concept(component.get("code"), setting) if isinstance(component, dict) else None
         if part in wanted and part and (result := _result(part, component, said, setting)):
             found.append(result)
+    if status not in _VALID:
+        return [Unreadable(each.concept, each.when, "unknown-status") for each in found]
     return found
+
+
+def _said(resource: dict[str, Any]) -> Any:
+    """When an observation was made, as it was said."""
+    said = first(resource, "effectiveDateTime", "effectiveInstant") or period_end_or_start(
+        resource.get("effectivePeriod")
+    )
+    return said or first(resource, "issued", "appliesDateTime") or period_end_or_start(resource.get("appliesPeriod"))
 
 
 def _concept(code: Any, setting: Setting) -> str | None:
     """The laboratory concept of a code; words count only when no coding is known to any value set."""
-    if not isinstance(code, dict):
-        return None
-    codings = code.get("coding")
     find = setting.terminology.find
     loinc = False
-    for coding in codings if isinstance(codings, list) else [codings]:
-        if not isinstance(coding, dict):
-            continue
-        system = str(coding.get("system"))
-        if coded := find(system, str(coding.get("code"))):
+    for system, value in codings_of(code):
+        if coded := find(system, value):
             concept = coded[0].concept
             return concept.name if concept.kind == "lab" else None
-        loinc = loinc or system == LOINC
+        loinc = loinc or setting.terminology.is_system(system, "LOINC")
     if loinc:
         # LOINC says exactly what it is: not one of ours.
         return None
@@ -132,16 +139,10 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
 def _qualitative(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> LabResult | Unreadable | None:
     """A result that is yes or no, such as an antibody."""
     words = [part.get("valueString"), _YES_OR_NO.get(str(part.get("valueBoolean")))]
-    value = part.get("valueCodeableConcept")
-    if isinstance(value, dict):
-        codings = value.get("coding")
-        words += [value.get("text")]
-        words += [
-            each.get("display") for each in (codings if isinstance(codings, list) else []) if isinstance(each, dict)
-        ]
+    words += texts_of(part.get("valueCodeableConcept"))
     for code in _interpretations(part):
-        if code in _SIGNS:
-            words.append("positive" if _SIGNS[code] else "negative")
+        if (sign := _SIGNS.get(code.upper())) is not None:
+            words.append("positive" if sign else "negative")
     for word in words:
         if not isinstance(word, str):
             continue
@@ -173,6 +174,8 @@ def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | N
     A value out of every proportion is infinite.
     """
     quantity = part.get("valueQuantity")
+    if isinstance(quantity, list) and len(quantity) == 1:
+        quantity = quantity[0]
     if isinstance(quantity, dict):
         value = _size(quantity.get("value"))
         unit, other = quantity.get("code"), quantity.get("unit")
@@ -200,14 +203,9 @@ def _interpretations(part: dict[str, Any]) -> Iterator[str]:
     said = part.get("interpretation")
     if said is None:
         return
-    for each in said if isinstance(said, list) else [said]:
-        if not isinstance(each, dict):
-            continue
-        codings = each.get("coding")
-        for coding in codings if isinstance(codings, list) else ():
-            if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
-                yield code
-        if isinstance(text := each.get("text"), str):
+    for each in listed(said):
+        yield from (code.strip() for _, code in codings_of(each))
+        if isinstance(text := concept_of(each).get("text"), str):
             yield normalised(text)
 
 
@@ -223,7 +221,7 @@ def _flag(part: dict[str, Any]) -> Flag | None:
 def _range_flag(part: dict[str, Any], value: Decimal, unit: str, comparator: Comparator | None) -> Flag | None:
     """The value against its normal range, when both are in one unit; a bound may leave it open."""
     ranges = part.get("referenceRange")
-    span = next((each for each in (ranges if isinstance(ranges, list) else [ranges]) if _is_normal_range(each)), None)
+    span = next((each for each in listed(ranges) if _is_normal_range(each)), None)
     if span is None:
         return None
     low, high = _bound(span.get("low"), unit), _bound(span.get("high"), unit)
@@ -243,8 +241,7 @@ def _is_normal_range(span: Any) -> bool:
     if not isinstance(span, dict):
         return False
     kind = first(span, "type", "meaning")
-    codings = kind.get("coding") if isinstance(kind, dict) else None
-    codes = [each.get("code") for each in codings if isinstance(each, dict)] if isinstance(codings, list) else []
+    codes = [code.strip().lower() for _, code in codings_of(kind)]
     return not codes or "normal" in codes
 
 

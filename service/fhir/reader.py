@@ -36,6 +36,7 @@ from cards.record import (
 )
 from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
+from service.fhir.codes import code_in
 from service.fhir.dates import day, first, when
 from service.fhir.drafts import Draft, Unread, opened
 from service.fhir.product import Products
@@ -190,7 +191,7 @@ class Reading:
         """That something was ordered, given or handed out of which nobody knows what it was."""
         # Its code is counted with the others that no value set knows.
         self._products.of(resource)
-        if resource.get("status") in _NEVER_HAPPENED:
+        if code_in(resource.get("status")) in _NEVER_HAPPENED:
             return ()
         said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
         return (Unreadable(None, when(said, self._zone), "unreadable"),)

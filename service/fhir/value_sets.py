@@ -13,7 +13,12 @@ from cards.terminology import Member, Terminology
 URL = "urn:b12-cds:value-set:"
 MEANING = "urn:b12-cds:meaning"
 SAYS_OTHER_THINGS = "urn:b12-cds:says-other-things-too"
-_TABLES = {"sites": "injection sites", "routes": "routes of administration", "timings": "timings"}
+_TABLES = {
+    "sites": "injection sites",
+    "routes": "routes of administration",
+    "timings": "timings",
+    "reasons": "reasons of a stop, a hold or a dose that was not given",
+}
 # The descriptors of these codes belong to their owner: the code goes out without words.
 _WITHOUT_DISPLAY = frozenset({"CPT"})
 _COPYRIGHT = {

@@ -31,6 +31,7 @@ from cards.library import (
 from cards.record import Course, Site
 from cards.rule import Profile
 from cards.terminology import Terminology
+from service.fhir.codes import codings_of, concept_of, listed
 from service.fhir.courses import has_an_id
 
 UCUM = "http://unitsofmeasure.org"
@@ -189,9 +190,10 @@ class Writer:
     def _changed(self, resource: dict[str, Any], change: Change, today: date) -> dict[str, Any]:
         if change.status:
             return _active(resource)
-        instructions = resource.get("dosageInstruction")
-        if not isinstance(instructions, list) or not instructions:
+        instructions = listed(resource.get("dosageInstruction"))
+        if not instructions:
             raise CannotWrite
+        resource = {**resource, "dosageInstruction": instructions}
         if change.site:
             return self._with_site(resource, change.site)
         if change.start:
@@ -225,12 +227,12 @@ class Writer:
             moved.append(copy)
         changed = {**resource, "dosageInstruction": moved}
         notes = resource.get("note")
-        if isinstance(notes, list):
+        if notes is not None:
             changed["note"] = [
                 {**note, "text": _moved_in_words(note["text"], words, self._terminology)}
                 if isinstance(note, dict) and isinstance(note.get("text"), str)
                 else note
-                for note in notes
+                for note in listed(notes)
             ]
         if changed == resource:
             raise CannotWrite
@@ -344,8 +346,8 @@ def _with_dose(instruction: dict[str, Any], dose: dict[str, Any]) -> dict[str, A
     if "doseQuantity" in instruction or "doseRange" in instruction:
         kept = {name: value for name, value in instruction.items() if name not in ("doseRange", "doseQuantity")}
         return {**kept, "doseQuantity": dose}
-    stated = instruction.get("doseAndRate")
-    first = stated[0] if isinstance(stated, list) and stated and isinstance(stated[0], dict) else {}
+    stated = listed(instruction.get("doseAndRate"))
+    first = stated[0] if stated and isinstance(stated[0], dict) else {}
     kept = {name: value for name, value in first.items() if name not in ("doseRange", "doseQuantity")}
     return {**instruction, "doseAndRate": [{**kept, "doseQuantity": dose}]}
 
@@ -370,13 +372,10 @@ def _without_end(instruction: dict[str, Any]) -> dict[str, Any]:
 
 def _site_of(concept: Any, terminology: Terminology) -> Site | None:
     """The site that a CodeableConcept names, by code, else by its words."""
-    if not isinstance(concept, dict):
-        return None
-    codings = concept.get("coding")
-    for coding in codings if isinstance(codings, list) else []:
-        if isinstance(coding, dict) and (found := terminology.site(str(coding.get("system")), str(coding.get("code")))):
+    for system, code in codings_of(concept):
+        if found := terminology.site(system, code):
             return Site(*found)
-    text = concept.get("text")
+    text = concept_of(concept).get("text")
     found = terminology.site_in_text(text) if isinstance(text, str) else None
     return Site(*found) if found else None
 

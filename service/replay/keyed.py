@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from service.fhir.codes import LOINC
 from service.replay.export import DATED_BY
 from service.replay.patient import KINDS
 
 NO_KIND = "(none)"
+_LOINC = "http://loinc.org"
 _NEEDED = KINDS | {"Medication"}
 _LAST_PART = re.compile(r"([^/:#]+)(/_history.*)?$")
 
@@ -73,7 +73,7 @@ def _of_no_rule(kind: str, resource: dict[str, Any], text: str, labs: re.Pattern
         return False
     codings = _member(resource.get("code"), "coding")
     first = codings[0] if isinstance(codings, list) and codings else None
-    return _member(first, "system") == LOINC and not labs.search(text)
+    return _member(first, "system") == _LOINC and not labs.search(text)
 
 
 def _last_part(reference: str) -> str:

@@ -84,7 +84,7 @@ def test_no_code_stands_twice_in_one_file() -> None:
 
 def test_no_address_belongs_to_two_code_systems() -> None:
     systems = yaml.safe_load((FOLDER / "systems.yaml").read_text(encoding="utf-8"))
-    addresses = [address for each in systems.values() for address in each]
+    addresses = [address for each in systems.values() for address in each["addresses"]]
 
     assert len(addresses) > len(systems)
     assert len(addresses) == len(set(addresses))

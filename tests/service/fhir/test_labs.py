@@ -194,11 +194,14 @@ def test_a_valid_result_counts(status: str | None) -> None:
     assert the(observation(status=status, **quantity(150, "ng/L"))).value == 150
 
 
-@pytest.mark.parametrize(
-    "status", ["entered-in-error", "cancelled", "registered", "preliminary", "unknown", "invented"]
-)
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled", "registered", "preliminary"])
 def test_a_result_that_is_not_valid_is_left_out(status: str) -> None:
     assert refused(observation(status=status, **quantity(150, "ng/L"))) == []
+
+
+@pytest.mark.parametrize("status", ["unknown", "verified", "F"])
+def test_of_a_result_in_a_state_that_nobody_knows_it_is_said_that_it_was_not_read(status: str) -> None:
+    assert refused(observation(status=status, **quantity(150, "ng/L"))) == [("b12_total_serum", "unknown-status")]
 
 
 @pytest.mark.parametrize(
