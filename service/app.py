@@ -17,7 +17,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,14 +25,14 @@ from cards.library import RuleError, load
 from cards.rule import Hook
 from cards.terminology import ValueSetError
 from service.bookkeeping import Bookkeeping
-from service.cds_hooks.outcome import operation_outcome
 from service.clientele import Answers, Clientele, anyone, registered
 from service.clients.client import open_client
 from service.clients.file import WrongClients, is_loopback, read_clients
 from service.clients.keys import PublishedKeys
 from service.clients.replay import ReplayGuard, Replays
 from service.clients.trust import Clients
-from service.endpoints import openapi
+from service.endpoints import health, openapi
+from service.endpoints.answers import refused_by_starlette
 from service.endpoints.client_auth import Door, GuardedDoor, OpenDoor
 from service.endpoints.discovery import Discovery
 from service.endpoints.edge import Edge, PlainPaths
@@ -142,7 +142,8 @@ def create_app(
         lifespan=running,
     )
     edge = Edge(_Addresses(hooks, router), lambda: door.clientele.origins)
-    return PlainPaths(Observed(edge, {f"{_SERVICES}/b12-{hook}": hook for hook in Hook}))
+    observed = Observed(edge, {f"{_SERVICES}/b12-{hook}": hook for hook in Hook})
+    return PlainPaths(observed, exact=health.ADDRESSES)
 
 
 def from_settings_in_environment() -> ASGIApp:
@@ -244,6 +245,8 @@ class _Addresses:
         """Passes on to whoever answers at this address."""
         folder, _, service = scope.get("path", "").rpartition("/")
         if folder != _SERVICES or not service:
+            # A route of Starlette that refuses a method then raises, and the refusal gets the form of the others.
+            scope["app"] = self._router
             return self._router(scope, receive, send)
         scope["path_params"] = {"id": service}
         return self._hooks(scope, receive, send)
@@ -299,11 +302,9 @@ class _Documented(FastAPI):
 
 
 async def _refusal(_: Request, refused: HTTPException) -> Response:
-    if refused.status_code == 404:
-        outcome = operation_outcome("not-found", "There is nothing at this address.")
-    else:
-        outcome = operation_outcome("not-supported", "This address does not allow that.")
-    return JSONResponse(outcome, refused.status_code, refused.headers)
+    told = refused_by_starlette(refused)
+    headers = {name.decode(): value.decode() for name, value in told.headers}
+    return Response(told.body, told.status, headers, media_type="application/json")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import orjson
 from jwt import PyJWK, PyJWS
 from jwt.exceptions import PyJWTError
 
+from service.cds_hooks.addresses import plain_path
 from service.clients.trust import Trust
 
 LEEWAY = timedelta(seconds=60)
@@ -150,7 +151,13 @@ async def verify(
 
 
 def _is_for(token: Token, addresses: Collection[str], trust: Trust) -> bool:
-    return any(each in addresses or each in trust.audiences for each in token.audience)
+    return any(each in addresses or each in trust.audiences or _plain(each) in addresses for each in token.audience)
+
+
+def _plain(address: str) -> str:
+    """The address as it is answered: without slashes that say nothing."""
+    scheme, mark, rest = address.partition("://")
+    return scheme + mark + plain_path(rest)
 
 
 def _check_time(token: Token, now: float) -> None:

@@ -22,8 +22,8 @@ class HttpOnly(HttpToolsProtocol):
     """uvicorn's connection, which answers a request with an `Upgrade` header as if it had none.
 
     Java's own client sends `Upgrade: h2c` beside each first request over clear text. The parser stops after the head of
-    such a request and takes its body for whatever was offered. So another parser is given the head without the offer, and
-    goes on from there; requests that offer nothing are read as ever.
+    such a request and takes its body for whatever was offered. So another parser is given the head without the offer,
+    and goes on from there; requests that offer nothing are read as ever.
     """
 
     def data_received(self, data: bytes) -> None:
@@ -51,7 +51,7 @@ class HttpOnly(HttpToolsProtocol):
         return self.scope["method"] != "CONNECT"
 
     def _begun_again(self) -> bytes:
-        """The head of the request as it came otherwise, for a new parser; nothing of CONNECT, which is being refused."""
+        """The head of the request as it came otherwise, for a new parser; nothing of CONNECT, which is refused."""
         if not self._should_upgrade():
             return b""
         # The other one is done for where the connection is to be closed after this request.

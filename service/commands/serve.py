@@ -28,8 +28,8 @@ from service.store.configured import address
 
 # Calls that are being answered when the service is told to end; none takes longer than what it may fetch.
 SECONDS_TO_FINISH = 10
-# A process that says nothing for so long is replaced. It says nothing while it starts, which many processes on few cores
-# may take ten times as long for as one alone; to replace them then would never end. One that hangs is rare and can wait.
+# A process that says nothing for so long is replaced. It says nothing while it starts, and many that start on few cores
+# take ten times as long as one alone: those that replace them would take no less. One that hangs is rare and can wait.
 SECONDS_OF_SILENCE = 60
 
 _NOBODY = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.types import Send
 
 from service.cds_hooks.outcome import IssueCode, operation_outcome
@@ -45,3 +46,15 @@ async def send_wrong_method(send: Send, method: str, allowed: str) -> None:
         return
     refused = Refused(405, "not-supported", f"This address allows {allowed}.")
     await send_json(send, refused.status, refused.body, [allow])
+
+
+def refused_by_starlette(refused: HTTPException) -> Refused:
+    """What one of Starlette's own routes refuses, in the form that every refusal has."""
+    allowed = (refused.headers or {}).get("Allow")
+    if allowed:
+        names = ", ".join(sorted(allowed.split(", ")))
+        return Refused(405, "not-supported", f"This address allows {names}.", headers=((b"allow", names.encode()),))
+    if refused.status_code in (401, 404):
+        # Static files answer 401 for one that this process may not read; nobody could log in to it.
+        return Refused(404, "not-found", "There is nothing at this address.")
+    return Refused(refused.status_code, "not-supported", "This address does not allow that.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.endpoints.answers import Header, send_json
+from service.cds_hooks.addresses import plain_path
+from service.endpoints.answers import Header, refused_by_starlette, send_json
 from service.endpoints.faults import FAULT_BODY, log_fault
 
 # The origins of the web pages that may call; None for any.
@@ -23,32 +24,26 @@ _PREFLIGHT = [
 ]
 
 
-_SLASHES = re.compile("/+")
-
-
-def plain_path(path: str) -> str:
-    """The path without slashes that say nothing: one for several, and none at the end."""
-    return _SLASHES.sub("/", path).rstrip("/") or "/"
-
-
 class PlainPaths:
     """An ASGI app around another one, which sees each path without slashes that say nothing.
 
-    A client that was given the address of the service with a slash at its end calls `/cds-services//ID`. It gets its answer
-    at that address: a redirect would lose the body of its POST. It stands outside of everything that looks at paths.
+    A client that was given the address of the service with a slash at its end calls `/cds-services//ID`. It gets its
+    answer at that address: a redirect would lose the body of its POST. This ring stands outside of everything that
+    looks at paths. `exact` are the paths that a proxy may have closed by their names: they have no other ones.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, exact: Collection[str] = ()) -> None:
         self._app = app
+        self._exact = exact
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on."""
         path = scope.get("path", "/")
         if path != "/" and (path[-1:] == "/" or "//" in path):
-            scope["path"] = plain_path(path)
-            if "raw_path" in scope:
-                scope["raw_path"] = plain_path(scope["raw_path"].decode("latin-1")).encode("latin-1")
-        return self._app(scope, receive, send)
+            plain = plain_path(path)
+            if plain not in self._exact:
+                scope["path"] = plain
+        await self._app(scope, receive, send)
 
 
 class Edge:
@@ -83,6 +78,10 @@ class Edge:
 
         try:
             await self._app(scope, receive, send_to_origin)
+        except HTTPException as refused:
+            if not started:
+                told = refused_by_starlette(refused)
+                await send_json(send_to_origin, told.status, told.body, told.headers)
         except Exception as fault:
             log_fault(fault, None)
             if not started:

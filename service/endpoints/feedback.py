@@ -76,8 +76,8 @@ class Feedback:
             # Some EHRs make the token for the service, others for the address that they call.
             paths = (f"/cds-services/{service}/feedback", f"/cds-services/{service}")
             caller = await self._door.enter(scope["headers"], paths)
-            body.check_headers(scope["headers"], self._max_body_bytes)
-            raw = await body.read(receive, self._max_body_bytes)
+            packed = body.check_headers(scope["headers"], self._max_body_bytes)
+            raw = await body.read(receive, self._max_body_bytes, packed=packed)
             await self._keep(caller.client.name, service, entries(body.json_object(raw)))
             await send_json(send, 200, _DONE, (NO_STORE,))
         except StoreUnavailable:

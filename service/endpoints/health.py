@@ -11,18 +11,18 @@ import orjson
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from service.cds_hooks.outcome import operation_outcome
 from service.endpoints.answers import NO_STORE, Header, Refused, send_json, send_wrong_method
 from service.endpoints.faults import log_fault
 from service.operations import metrics
 
 HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
+ADDRESSES = frozenset({HEALTH, READINESS, METRICS})
 # Why a part is not ready, in a word of ours; None when it is. May raise: that is not ready, either.
 Check = Callable[[], Awaitable[str | None]]
 READY = "ready"
 _ALLOWED = "GET, HEAD, OPTIONS"
+_NOTHING_HERE = Refused(404, "not-found", "There is nothing at this address.").body
 _ALIVE = orjson.dumps({"status": "alive"})
-_NOTHING_HERE = orjson.dumps(operation_outcome("not-found", "There is nothing at this address."))
 
 
 class Health:

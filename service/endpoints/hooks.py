@@ -75,8 +75,8 @@ class Hooks:
             if service is None:
                 raise Refused(404, "not-found", "There is no service of this id; see /cds-services.")
             caller = await self._door.enter(scope["headers"], (f"/cds-services/{service.id}",))
-            body.check_headers(scope["headers"], self._max_body_bytes)
-            raw = await body.read(receive, self._max_body_bytes)
+            packed = body.check_headers(scope["headers"], self._max_body_bytes)
+            raw = await body.read(receive, self._max_body_bytes, packed=packed)
             status, answer = await self._answer(caller, service, raw)
         except Refused as refused:
             await send_json(send, refused.status, refused.body, (NO_STORE, *refused.headers))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from cards.library import Library
 from service.web.pages import STATIC, Page, Pages
@@ -98,11 +99,17 @@ async def to_the_rules(_: Request) -> Response:
 
 
 class _Static(StaticFiles):
-    """The static files; their addresses change with their content."""
+    """The static files, each whole or not at all; their addresses change with their content."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers. Files that small are not worth parting, and a wrong `Range` would be refused in plain text."""
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__(scope, receive, send)
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """A file that may be kept for a year, or the word that it has not changed."""
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "public, max-age=31536000, immutable"
         response.headers["x-content-type-options"] = "nosniff"
+        response.headers["accept-ranges"] = "none"
         return response

@@ -99,7 +99,7 @@ class SandboxEndpoints:
     def _accept(self, sent: dict[str, Any]) -> dict[str, Any]:
         """A request after a suggestion was accepted, what is different, and its screen."""
         request, suggestion, hook = _request_in(sent), sent.get("suggestion"), sent.get("hook")
-        if not isinstance(suggestion, dict) or hook not in set(Hook):
+        if not isinstance(suggestion, dict) or not isinstance(hook, str) or hook not in set(Hook):
             raise Refused(400, "structure", "suggestion and hook are required.", "suggestion", "hook")
         today = self._scene(request).today
         after = accepted(request, suggestion, Hook(hook), self._library.terminology, self._settings.zone, today)
@@ -160,8 +160,8 @@ def _json_call(call: _Call, max_body_bytes: int) -> Callable[[Request], Awaitabl
 
     async def endpoint(request: Request) -> Response:
         try:
-            body.check_headers(request.scope["headers"], max_body_bytes)
-            sent = body.json_object(await body.read(request.receive, max_body_bytes))
+            packed = body.check_headers(request.scope["headers"], max_body_bytes)
+            sent = body.json_object(await body.read(request.receive, max_body_bytes, packed=packed))
             if body.is_nested_too_deep(sent):
                 raise Refused(400, "structure", "The body is nested too deep.")
             content, status = orjson.dumps(await call(sent)), 200

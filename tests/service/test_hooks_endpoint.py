@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import AsyncIterator
 
@@ -176,16 +175,6 @@ async def test_what_is_not_called_json_is_refused(headers: dict[str, str]) -> No
 
     assert answer.status_code == 415
     assert issue(answer)["code"] == "not-supported"
-
-
-async def test_a_compressed_body_is_refused_by_its_name() -> None:
-    packed = gzip.compress(json.dumps(order_sign()).encode())
-    headers = {"content-type": "application/json", "content-encoding": "gzip"}
-    async with client() as ehr:
-        answer = await ehr.post(SIGN, content=packed, headers=headers)
-
-    assert answer.status_code == 415
-    assert "content encoding" in issue(answer)["details"]["text"]
 
 
 async def test_a_byte_order_mark_is_overlooked() -> None:

@@ -250,11 +250,23 @@ async def test_the_audience_is_one_address_or_a_list(audience: object) -> None:
 @pytest.mark.parametrize(
     "audience",
     [
+        f"{ADDRESS}/",
+        ADDRESS.replace("/cds-services/", "//cds-services//"),
+        f"{PUBLIC_URL}/cds-services//b12-order-sign",
+    ],
+)
+async def test_an_address_that_is_answered_without_its_slashes_is_one_that_a_token_may_be_for(audience: str) -> None:
+    assert await verified(EHR.token(aud=audience))
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
         PUBLIC_URL,
         f"{PUBLIC_URL}/cds-services",
         f"{PUBLIC_URL}/cds-services/b12-patient-view",
-        f"{ADDRESS}/",
         f"{ADDRESS}/feedback",
+        f"{PUBLIC_URL}/cds-services/b12-order-sign//feedback",
         ADDRESS.replace("https", "http"),
         ADDRESS.upper(),
         ["https://other.example"],
