@@ -18,7 +18,7 @@ _MASS = r"mill?igram(?:me|o|m)?s?|mi[ck]rogram(?:me|o|m)?s?|microgs?|mcgs?|Âµg|Î
 _NUMBER = r"\d{1,15}(?:[.,]\d{1,15}){0,4}"
 _STRENGTH = re.compile(
     rf"(?P<number>(?:(?<![\w.])\.)?(?<!\d)(?<!\d[.,]){_NUMBER})\s{{0,3}}(?P<unit>{_MASS})\b"
-    r"(?:\s{0,3}(?:/|per|in)\s{0,3}(?P<volume>\d{1,9}(?:[.,]\d{1,9})?)?\s{0,3}(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
+    r"(?:\s{0,3}(?:/|per|in)\s{0,3}(?P<volume>\d+(?:[.,]\d+)?)?\s{0,3}(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
     re.IGNORECASE,
 )
 # "Folic acid-vit B6-vit B12 2.5-25-2 mg tablet": the names in the order of the numbers. The 12 of "B12-" is none.
@@ -56,13 +56,13 @@ def lists_several(name: str) -> bool:
 
     The forms of B12 in one product are no other drugs to each other.
     """
-    if not _ANOTHER_DRUG.search(name):
+    if row := _IN_ROW.search(name):
+        parts = tuple(_NAMES_IN_ROW.split(name[: row.start()].strip()))
+    elif _ANOTHER_DRUG.search(name):
+        parts = parts_of(name)
+    else:
         return False
-    return not all(_is_b12(part) for part in parts_of(name))
-
-
-def _is_b12(part: str) -> bool:
-    return bool(_COBALAMIN.search(part))
+    return len(parts) > 1 and not all(_COBALAMIN.search(part) for part in parts)
 
 
 def mass_unit(word: str) -> Decimal | None:

@@ -127,7 +127,6 @@ def test_of_several_ingredients_each_takes_the_strength_beside_it(
         ("Pregaday 322mg/350microgram tablets", FOLIC_ACID),
         ("Folic acid / Vitamin B6 10 mg", FOLIC_ACID),
         ("Folic acid and ferrous fumarate 200 mg", FOLIC_ACID),
-        ("Folic acid 5 mg, cyanocobalamin 1 mg", ("folic_acid", "cyanocobalamin")),
         ("Folic acid 5 mg", ()),
         ("", FOLIC_ACID),
     ],

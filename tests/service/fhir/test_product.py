@@ -149,7 +149,7 @@ def test_names_that_only_look_alike_are_not_taken_for_b12_or_folic_acid(
     ("system", "code", "ingredients"),
     [
         (RXNORM, "11248", ("cyanocobalamin",)),
-        (RXNORM, "199240", ("folic_acid", "cobalamin")),
+        (RXNORM, "199240", ("cobalamin", "folic_acid")),
         (RXNORM, "700499", ("hydroxocobalamin_antidote",)),
         (RXNORM, "314982", ("cobalamin",)),
         ("urn:oid:2.16.840.1.113883.6.88", "4511", ("folic_acid",)),
