@@ -7,37 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 
 from cards.calendar import months_after, months_before
-from cards.dosing import as_course, begins, cobalamin, is_supplement, is_supplement_dose
+from cards.dosing import begins, cobalamin
 from cards.due_date import LATE, current_plan, injections, past_plan, standing
-from cards.record import Course, CourseStatus, PatientRecord, Period
+from cards.record import CourseStatus, Medicine, PatientRecord, Period
 from cards.rule import Limits
 from cards.status import B12_RESULTS, MMA
 
 _FIRST_RECHECKS = (3, 6, 12)
 
 
-def treatment_began(record: PatientRecord, limits: Limits) -> date | None:
+def treatment_began(record: PatientRecord) -> date | None:
     """The first cobalamin dose, order or supply on record; None when there is none.
 
     A multivitamin is no treatment, and a cancelled order never began.
     """
-    least = limits["oral_counts_mcg_day"]
-    given = [dose for dose in record.doses if cobalamin(dose.medicine)]
-    days = [dose.when.latest for dose in given if not is_supplement_dose(dose, least)]
-    days += [supply.when.latest for supply in record.dispensed if _treats(as_course(supply), least)]
+    days = [dose.when.latest for dose in record.doses if _treats(dose.medicine)]
+    days += [supply.when.latest for supply in record.dispensed if _treats(supply.medicine)]
     days += [
         day
         for course in record.courses
-        if _treats(course, least) and course.status is not CourseStatus.CANCELLED and (day := begins(course))
+        if _treats(course.medicine) and course.status is not CourseStatus.CANCELLED and (day := begins(course))
     ]
     return min(days, default=None)
 
 
-def _treats(course: Course, least_mcg: Decimal) -> bool:
-    return cobalamin(course.medicine) is not None and not is_supplement(course, least_mcg)
+def _treats(medicine: Medicine) -> bool:
+    return cobalamin(medicine) is not None and not medicine.multivitamin
 
 
 def rechecks(began: date, until: date) -> Iterator[date]:
@@ -54,14 +51,14 @@ def rechecks(began: date, until: date) -> Iterator[date]:
 
 def recheck_near(record: PatientRecord, limits: Limits, today: date) -> bool:
     """Whether a recheck falls due within the window on either side of today."""
-    began = treatment_began(record, limits)
+    began = treatment_began(record)
     window = timedelta(days=limits.whole("recheck_window_days"))
     return began is not None and any(day >= today - window for day in rechecks(began, today + window))
 
 
 def recheck_missed(record: PatientRecord, limits: Limits, today: date) -> bool:
     """Whether the last recheck that fell due is still to be done: no B12 or MMA from its window on."""
-    began = treatment_began(record, limits)
+    began = treatment_began(record)
     due = max(rechecks(began, today), default=None) if began else None
     if due is None:
         return False

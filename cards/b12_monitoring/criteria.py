@@ -17,7 +17,6 @@ from cards.dosing import (
     begins,
     cobalamin,
     is_parenteral,
-    is_supplement,
     runs_on,
 )
 from cards.due_date import injections
@@ -133,9 +132,8 @@ def _is_treatment(course: Course, limits: Limits) -> bool:
 
     What is only stated was ordered by nobody, a multivitamin is no treatment, and a cancelled order never began.
     """
-    if cobalamin(course.medicine) is None or course.stated or course.do_not_perform:
-        return False
-    if is_supplement(course, limits["oral_counts_mcg_day"]):
+    medicine = course.medicine
+    if cobalamin(medicine) is None or medicine.multivitamin or course.stated or course.do_not_perform:
         return False
     if course.status in (CourseStatus.DRAFT, CourseStatus.CANCELLED):
         return False

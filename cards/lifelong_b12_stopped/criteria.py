@@ -24,7 +24,6 @@ from cards.dosing import (
     copy_in_chart,
     ends_on,
     is_parenteral,
-    is_supplement,
     phase,
     runs_on,
     states_no_dosage,
@@ -154,7 +153,7 @@ def _is_treatment(course: Course, limits: Limits) -> bool:
 
     By mouth at least 50 mcg a day; an amount that cannot be known counts, and so does an injection without timing.
     """
-    if cobalamin(course.medicine) is None or is_supplement(course, limits["oral_counts_mcg_day"]):
+    if cobalamin(course.medicine) is None or course.medicine.multivitamin:
         return False
     if any(
         phase(each) is Phase.MAINTENANCE or (each.timing_unread and not each.repeat) for each in course.instructions

@@ -67,7 +67,7 @@ def triggered_by(order: Order, limits: Limits) -> bool:
     """Any cobalamin being ordered that is more than part of a multivitamin."""
     return (
         cobalamin(order.medicine) is not None
-        and not is_supplement(order, limits["oral_counts_mcg_day"])
+        and not order.medicine.multivitamin
         and order.status not in ENDING
         and not order.do_not_perform
     )

@@ -355,12 +355,12 @@ def _place(order: Order) -> tuple[date, str]:
 
 
 def _bundled(entries: Any, resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    """Medication resources of the draft Bundle, by id and by full address."""
+    """Medication and Substance resources of the draft Bundle, by id and by full address."""
     found = medications(resources)
     for each in _list(entries):
         if isinstance(each, dict) and isinstance(each.get("fullUrl"), str):
             resource = each.get("resource")
-            if isinstance(resource, dict) and resource.get("resourceType") == "Medication":
+            if isinstance(resource, dict) and resource.get("resourceType") in ("Medication", "Substance"):
                 found[each["fullUrl"]] = resource
     return found
 
