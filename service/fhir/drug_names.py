@@ -41,7 +41,14 @@ class Names(NamedTuple):
     @property
     def length(self) -> int:
         """How many characters there are."""
-        return sum(len(system) + len(code) for system, code, _ in self.codes) + sum(map(len, self.words + self.forms))
+        length = 0
+        for system, code, _ in self.codes:
+            length += len(system) + len(code)
+        for each in self.words:
+            length += len(each)
+        for each in self.forms:
+            length += len(each)
+        return length
 
 
 class Found(NamedTuple):

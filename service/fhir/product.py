@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cards.composition import FORMS, is_multivitamin
 from cards.dosing import COBALAMINS
-from cards.memory import LONGEST_READ
+from cards.memory import LONGEST_READ, LONGEST_TEXT
 from cards.record import Medicine, NotUnderstood, Strength, UnknownDrug
 from cards.strength import agreed, strengths_in
 from cards.terminology import Terminology
@@ -90,7 +90,17 @@ class Products:
         return isinstance(self.read(resource), NotUnderstood)
 
     def _read(self, resource: dict[str, Any]) -> Medicine | NotUnderstood:
-        said = _medication_of(resource)
+        concept = resource.get("medicationCodeableConcept")
+        if type(concept) is dict and "medicationReference" not in resource and (names := _plain_names(concept)):
+            # By far the commonest: nothing more is said of the drug than one concept.
+            found = recognised(names, self._terminology)
+            if found.gap:
+                self._unknown.setdefault((found.gap.system, found.gap.code), found.gap)
+            if found.told and not found.unplaced:
+                return found.medicine
+        said = _fold(resource.get(name) for name in _MEMBERS)
+        if not (said.concepts or said.references or said.resources or said.odd):
+            said = _fold([resource.get("product")])
         if not (said.concepts or said.references or said.resources):
             return UNREADABLE
         found, items = self._found(said, resource, 0)
@@ -166,15 +176,6 @@ def _id_of(resource: dict[str, Any]) -> str:
 # --- how a drug is given ----------------------------------------------------------------------------------------
 
 
-def _medication_of(resource: dict[str, Any]) -> _Said:
-    concept = resource.get("medicationCodeableConcept")
-    if type(concept) is dict and "coding" in concept and "medicationReference" not in resource:
-        # By far the commonest.
-        return _Said([concept], [], [])
-    said = _fold(resource.get(name) for name in _MEMBERS)
-    return said if said.concepts or said.references or said.resources or said.odd else _fold([resource.get("product")])
-
-
 def _fold(values: Iterable[Any]) -> _Said:
     """Any shape in which a drug arrives: CodeableConcept, Reference, CodeableReference, plain words, a list of them."""
     concepts: list[dict[str, Any]] = []
@@ -218,6 +219,27 @@ def _listed(product: dict[str, Any]) -> list[dict[str, Any]]:
         content = [each for each in _as_list(package.get("content")) if isinstance(each, dict)]
         found = [*found, *({**each, "amount": None} for each in content)]
     return [each for each in found if isinstance(each, dict)]
+
+
+def _plain_names(concept: dict[str, Any]) -> Names | None:
+    """The names in a CodeableConcept of the usual shape; None for any other."""
+    text, codings = concept.get("text"), concept.get("coding")
+    if type(text) is not str or type(codings) is not list or len(text) > LONGEST_TEXT:
+        return None
+    codes = []
+    words = [text]
+    for coding in codings:
+        if type(coding) is not dict:
+            return None
+        system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
+        if type(system) is not str or type(code) is not str:
+            return None
+        codes.append((system, code, True))
+        if display is not None and display != text:
+            if type(display) is not str or len(display) > LONGEST_TEXT or display in words:
+                return None
+            words.append(display)
+    return Names(tuple(codes), tuple(words)) if text else None
 
 
 def _names(
