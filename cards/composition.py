@@ -101,6 +101,9 @@ def ingredients_named(names: Iterable[str], terminology: Terminology) -> tuple[s
         "cyanocobalamin" in (listed := forms_listed(name)) and not listed.isdisjoint(found) for name in names
     ):
         found.add("cyanocobalamin")
+    if not found.isdisjoint(FORMS):
+        # "Methyl B12" names the form and the vitamin.
+        found.discard("cobalamin")
     return terminology.in_order(found)
 
 
