@@ -215,10 +215,12 @@ def _alert(
     amount = daily_cobalamin(order)
     given = injections(record)
     route = route_by_mouth_or_nose(order)
-    drug = cobalamin(order.medicine)
+    forms = cobalamins(order.medicine)
+    # The amount is that of all the forms together.
+    drug = cobalamin(order.medicine) if len(forms) == 1 else "cobalamin"
     treats = amount is not None and not _is_low(amount, limits)
     allergy_first = allergy_advice_first(record)
-    drug_allergy = any(allergic(record, each) for each in cobalamins(order.medicine))
+    drug_allergy = any(allergic(record, each) for each in forms)
     called_for = variant != "malabsorption" and not explained
     bleeding = bleeds_easily(record, limits, today) if called_for else None
     inject = called_for and not allergy_first
