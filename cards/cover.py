@@ -12,14 +12,19 @@ from cards.dosing import (
     CURRENT,
     ENDING,
     Phase,
+    as_course,
+    b12_daily,
+    b12_mass,
+    b12_strength,
     begins,
     cobalamin,
-    daily,
+    cobalamins,
     daily_cobalamin,
     ends_on,
     is_injected,
     is_parenteral,
-    mass,
+    is_supplement,
+    is_supplement_dose,
     phase,
     route_by_mouth_or_nose,
     route_of,
@@ -114,11 +119,10 @@ def any_b12_since(
         if is_parenteral(course) or nasal or (amount is not None and amount.low >= by_mouth_mcg):
             return "B12 is ordered or being taken"
     for supply in record.dispensed:
-        form = cobalamin(supply.medicine)
-        if form is None or supply.when.latest + timedelta(days=int(supply.days or 0)) < since:
+        if cobalamin(supply.medicine) is None or supply.when.latest + timedelta(days=int(supply.days or 0)) < since:
             continue
-        course = Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
-        strength = supply.medicine.strengths.get(form)
+        course = as_course(supply)
+        strength = b12_strength(supply.medicine)
         amount = daily_cobalamin(course)
         daily_mcg = amount.low if amount else strength.mcg if strength else None
         if is_parenteral(course) or (daily_mcg is not None and daily_mcg >= by_mouth_mcg):
@@ -177,11 +181,13 @@ def _has_failed(course: Course, record: PatientRecord, limits: Limits, day: date
 
 
 def _treats(dose: Dose, limits: Limits) -> bool:
-    form = cobalamin(dose.medicine)
-    if form is None:
+    if cobalamin(dose.medicine) is None:
         return False
-    amount = mass(dose.amount, dose.medicine, form)
-    return is_injected(dose) or amount is None or amount.high >= limits["oral_counts_mcg_day"]
+    if is_injected(dose):
+        return True
+    least = limits["oral_counts_mcg_day"]
+    amount = b12_mass(dose.amount, dose.medicine)
+    return not is_supplement_dose(dose, least) and (amount is None or amount.high >= least)
 
 
 def _stands(course: Course, day: date) -> bool:
@@ -276,13 +282,12 @@ def first_dose(order: Order, today: date) -> date:
 
 def _is_enough_by_mouth(course: Course, record: PatientRecord, limits: Limits) -> bool:
     """An oral dose that ensures treatment: 1000 mcg a day where the cause allows it, 50 mcg a day in dietary lack."""
-    form = cobalamin(course.medicine)
-    if form is None or course.do_not_perform or is_parenteral(course):
+    if cobalamin(course.medicine) is None or course.do_not_perform or is_parenteral(course):
         return False
     routes = {route_of(course, each) for each in course.instructions} - {None}
     if not routes <= BY_MOUTH_OR_NOSE:
         return False
-    amounts = [amount for each in course.instructions if (amount := daily(each, course.medicine, form))]
+    amounts = [amount for each in course.instructions if (amount := b12_daily(each, course.medicine))]
     if not amounts:
         return False
     daily_mcg = max(amount.low for amount in amounts)
@@ -299,8 +304,9 @@ def treats_beyond(course: Course, limits: Limits, day: date, today: date) -> boo
 
     A dose by mouth that cannot be known counts; a single injection does not.
     """
-    form = cobalamin(course.medicine)
-    if form is None or course.medicine.multivitamin or course.do_not_perform:
+    if cobalamin(course.medicine) is None or course.do_not_perform:
+        return False
+    if is_supplement(course, limits["oral_counts_mcg_day"]):
         return False
     if course.status not in (CourseStatus.DRAFT, CourseStatus.ACTIVE):
         return False
@@ -309,7 +315,7 @@ def treats_beyond(course: Course, limits: Limits, day: date, today: date) -> boo
         if not repeated and not states_no_dosage(course):
             return False
     else:
-        amounts = [daily(each, course.medicine, form) for each in course.instructions]
+        amounts = [b12_daily(each, course.medicine) for each in course.instructions]
         if amounts and all(each is not None and each.low < limits["oral_cover_mcg_day"] for each in amounts):
             return False
     start = begins(course) or today
@@ -320,12 +326,11 @@ def treats_beyond(course: Course, limits: Limits, day: date, today: date) -> boo
 def oral_bridging(record: PatientRecord, limits: Limits, today: date) -> bool:
     """Whether 1000 mcg or more of oral B12 a day is being taken, whatever the cause: a bridge between injections."""
     for course in record.courses:
-        form = cobalamin(course.medicine)
-        if form is None or is_parenteral(course) or course.status is not CourseStatus.ACTIVE:
+        if cobalamin(course.medicine) is None or is_parenteral(course) or course.status is not CourseStatus.ACTIVE:
             continue
         if not runs_on(course, today):
             continue
-        amounts = [amount for each in course.instructions if (amount := daily(each, course.medicine, form))]
+        amounts = [amount for each in course.instructions if (amount := b12_daily(each, course.medicine))]
         if not any(amount.low >= limits["oral_cover_mcg_day"] for amount in amounts):
             continue
         recent = course.authored and course.authored.latest >= months_before(today, limits.whole("oral_order_months"))
@@ -336,31 +341,29 @@ def oral_bridging(record: PatientRecord, limits: Limits, today: date) -> bool:
 
 def _bridges(supply: Dispensed, record: PatientRecord, limits: Limits, today: date) -> bool:
     """Whether a supply by mouth of enough B12 a day lasts until today and was not stopped."""
-    form = cobalamin(supply.medicine)
-    orders = [each for each in record.courses if form and _same_oral(supply, each) and not is_parenteral(each)]
+    orders = [each for each in record.courses if _same_oral(supply, each) and not is_parenteral(each)]
     running = next((each for each in orders if runs_on(each, today)), None)
-    taken = running or Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
-    if form is None or is_parenteral(taken):
+    taken = running or as_course(supply)
+    if cobalamin(supply.medicine) is None or is_parenteral(taken):
         return False
     if running is None and any(each.status is CourseStatus.STOPPED for each in orders):
         return False
-    amount, strength = daily_cobalamin(taken), supply.medicine.strengths.get(form)
+    amount, strength = daily_cobalamin(taken), b12_strength(supply.medicine)
     a_day = amount.low if amount else strength.mcg if strength else Decimal(0)
     return a_day >= limits["oral_cover_mcg_day"] and _lasts_until(supply, taken) >= today
 
 
 def _same_oral(supply: Dispensed, course: Course) -> bool:
-    form = cobalamin(supply.medicine)
-    return form is not None and form == cobalamin(course.medicine)
+    forms = cobalamins(supply.medicine)
+    return bool(forms) and forms == cobalamins(course.medicine)
 
 
 def _lasts_until(supply: Dispensed, course: Course) -> date:
     """The last day of a supply: by its days, else one unit for each daily dose; its own day when neither is known."""
     days = int(supply.days) if supply.days else 0
     if not days and supply.quantity and supply.quantity.unit in (AmountUnit.UNIT, AmountUnit.NONE):
-        form = cobalamin(course.medicine)
-        strength = supply.medicine.strengths.get(form) if form else None
-        amounts = [amount for each in course.instructions if form and (amount := daily(each, course.medicine, form))]
+        strength = b12_strength(supply.medicine)
+        amounts = [amount for each in course.instructions if (amount := b12_daily(each, course.medicine))]
         a_day = amounts[0].high / strength.mcg if amounts and strength and strength.mcg else 1
         days = int(supply.quantity.low / a_day) if a_day else 0
     return supply.when.latest + timedelta(days=days)

@@ -17,6 +17,7 @@ from cards.record import (
     AmountUnit,
     Course,
     CourseStatus,
+    Dispensed,
     Dose,
     Instruction,
     Medicine,
@@ -24,6 +25,7 @@ from cards.record import (
     Period,
     PeriodUnit,
     Route,
+    Strength,
     When,
 )
 
@@ -62,8 +64,29 @@ def ingredient_of(medicine: Medicine, wanted: frozenset[str]) -> str | None:
 
 
 def cobalamin(medicine: Medicine) -> str | None:
-    """The B12 form in a product, if any."""
+    """The B12 form in a product, if any; of several the one that lasts longest."""
     return ingredient_of(medicine, COBALAMINS)
+
+
+def cobalamins(medicine: Medicine) -> frozenset[str]:
+    """All the B12 forms in a product."""
+    return COBALAMINS.intersection(medicine.ingredients)
+
+
+def is_all_b12(medicine: Medicine) -> bool:
+    """Whether a product holds B12, in one form or several, and no other drug that is known."""
+    return bool(medicine.ingredients) and COBALAMINS.issuperset(medicine.ingredients)
+
+
+def b12_strength(medicine: Medicine) -> Strength | None:
+    """What a product holds of all its B12 forms together; None when the strength of one is not known."""
+    forms = [name for name in medicine.ingredients if name in COBALAMINS]
+    if len(forms) == 1:
+        return medicine.strengths.get(forms[0])
+    found = [medicine.strengths[name] for name in forms if name in medicine.strengths]
+    if not found or len(found) < len(forms) or len({each.per_ml for each in found}) > 1:
+        return None
+    return Strength(sum((each.mcg for each in found), Decimal(0)), found[0].per_ml)
 
 
 def route_of(course: Course, instruction: Instruction) -> Route | None:
@@ -83,14 +106,26 @@ def is_injected(dose: Dose) -> bool:
 
 
 def mass(amount: Amount | None, medicine: Medicine, ingredient: str) -> Mcg | None:
-    """One dose of `ingredient` in micrograms; None when the dose or the product's strength is not known."""
+    """One dose of `ingredient` in micrograms; None when the dose or the product's strength is not known.
+
+    A mass dose of several forms of B12 is said of all together: no form is more than that.
+    """
+    return _mass(amount, medicine, ingredient, medicine.strengths.get(ingredient))
+
+
+def b12_mass(amount: Amount | None, medicine: Medicine) -> Mcg | None:
+    """One dose of all the B12 in a product, in micrograms; None when it holds none or that is not known."""
+    form = cobalamin(medicine)
+    return _mass(amount, medicine, form, b12_strength(medicine)) if form else None
+
+
+def _mass(amount: Amount | None, medicine: Medicine, ingredient: str, strength: Strength | None) -> Mcg | None:
     if amount is None:
         return None
     if amount.unit is AmountUnit.MCG:
         # "5 mg" of folic acid with B12 is said of the folic acid.
         beside = ingredient in COBALAMINS and not COBALAMINS.issuperset(medicine.ingredients)
         return None if beside else Mcg(amount.low, amount.high)
-    strength = medicine.strengths.get(ingredient)
     if strength is None:
         return None
     if amount.unit is AmountUnit.UNIT:
@@ -106,7 +141,15 @@ def daily(instruction: Instruction, medicine: Medicine, ingredient: str) -> Mcg 
 
     The largest dose as often as allowed makes `high`, the smallest as seldom as allowed makes `low`.
     """
-    one = mass(instruction.amount, medicine, ingredient)
+    return _a_day(instruction, mass(instruction.amount, medicine, ingredient))
+
+
+def b12_daily(instruction: Instruction, medicine: Medicine) -> Mcg | None:
+    """The amount of all the B12 in a product a day, as `daily` has it."""
+    return _a_day(instruction, b12_mass(instruction.amount, medicine))
+
+
+def _a_day(instruction: Instruction, one: Mcg | None) -> Mcg | None:
     if one is None or instruction.repeat is None:
         return one
     times, every = instruction.repeat
@@ -232,7 +275,7 @@ def copy_in_chart(order: Order, courses: Iterable[Course]) -> Course | None:
 
 def _alike(one: Course, other: Course) -> bool:
     """Whether two orders are for the same drug at the same intervals; an order without instructions is like any."""
-    if cobalamin(one.medicine) != cobalamin(other.medicine):
+    if cobalamins(one.medicine) != cobalamins(other.medicine):
         return False
     own, others = ({between_doses(each) for each in course.instructions} for course in (one, other))
     return own == others or states_no_dosage(other)
@@ -269,9 +312,32 @@ def route_by_mouth_or_nose(course: Course) -> Route | None:
 
 def daily_cobalamin(course: Course) -> Mcg | None:
     """The largest daily amount of B12, in micrograms, among an order's instructions; None when none can be told."""
-    form = cobalamin(course.medicine)
-    amounts = [daily(each, course.medicine, form) for each in course.instructions] if form else []
+    amounts = [b12_daily(each, course.medicine) for each in course.instructions]
     return max((each for each in amounts if each), key=lambda amount: amount.low, default=None)
+
+
+def is_supplement(course: Course, least_mcg: Decimal) -> bool:
+    """Whether an order is for a multivitamin that gives less than `least_mcg` of B12 a day, or nobody knows how much.
+
+    From that amount on its B12 counts as any other.
+    """
+    if not course.medicine.multivitamin:
+        return False
+    amount = daily_cobalamin(course)
+    return amount is None or amount.high < least_mcg
+
+
+def is_supplement_dose(dose: Dose, least_mcg: Decimal) -> bool:
+    """Whether a dose of a multivitamin held less than `least_mcg` of B12, or nobody knows how much."""
+    if not dose.medicine.multivitamin:
+        return False
+    amount = b12_mass(dose.amount, dose.medicine)
+    return amount is None or amount.high < least_mcg
+
+
+def as_course(supply: Dispensed) -> Course:
+    """A supply as the order that would have the same dose and directions."""
+    return Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
 
 
 def why_no_amount(course: Course) -> str:

@@ -17,6 +17,7 @@ from cards.calendar import after, is_longer, upper_days
 from cards.dosing import (
     COBALAMINS,
     Phase,
+    b12_strength,
     begins,
     between_doses,
     cobalamin,
@@ -292,7 +293,7 @@ def _ampoules(supply: Dispensed, interval: Period) -> int:
         counted = int(supply.quantity.low)
     if supply.quantity and supply.quantity.unit is AmountUnit.ML:
         # Cobalamin ampoules hold a millilitre or two: fewer doses is the safe reading.
-        strength = next(iter(supply.medicine.strengths.values()), None)
+        strength = b12_strength(supply.medicine)
         volume = strength.per_ml if strength and strength.per_ml else Decimal(1)
         counted = int(supply.quantity.low / max(volume, Decimal(1)))
     if supply.days:

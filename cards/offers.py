@@ -13,6 +13,7 @@ from cards.dosing import (
     Phase,
     begins,
     cobalamin,
+    cobalamins,
     copy_in_chart,
     daily_cobalamin,
     ends_on,
@@ -55,8 +56,8 @@ class Offers:
             return Withheld.ALREADY_ORDERED if self._ordered(regimen, about) else None
         if isinstance(action, ChangeOrder) and action.change.status and about:
             # To go on with a drug is to give it.
-            drug = cobalamin(about.medicine)
-            return Withheld.ALLERGY if drug and allergic(self.record, drug) else None
+            forms = cobalamins(about.medicine)
+            return Withheld.ALLERGY if any(allergic(self.record, each) for each in forms) else None
         if isinstance(action, CreateTest):
             return Withheld.ALREADY_ORDERED if self._requested(action.test) else None
         return None

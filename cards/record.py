@@ -147,12 +147,12 @@ class Strength:
 class Medicine:
     """A product as far as rules need it.
 
-    `ingredients`: names of `concepts.yaml`, most important first; empty when no rule knows the drug.
+    `ingredients`: names of `concepts.yaml`, in its order; empty when no rule knows the drug.
     `by_text`: recognised by its wording, not by a code of the value sets.
     `strengths`: per ingredient, where the product's name or resource gives it.
     `form_route`: the way of giving that the product's form implies (an oral tablet, an injection).
-    `multivitamin`: a multivitamin or prenatal product by its name.
-    `combined`: its name lists other drugs too, so that a dose in milligrams may be theirs.
+    `multivitamin`: a multivitamin or prenatal product, by its name or by what it is made of.
+    `combined`: it holds other drugs too, so that a dose in milligrams may be theirs.
     """
 
     ingredients: tuple[str, ...]

@@ -12,7 +12,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from cards.calendar import months_after, months_before
-from cards.dosing import CURRENT, begins, cobalamin, daily, ends_on, is_parenteral
+from cards.dosing import (
+    CURRENT,
+    as_course,
+    b12_daily,
+    begins,
+    cobalamin,
+    ends_on,
+    is_parenteral,
+    is_supplement,
+    is_supplement_dose,
+)
 from cards.record import (
     Comparator,
     Course,
@@ -170,7 +180,8 @@ def awaits_result(record: PatientRecord, tests: frozenset[str], today: date, sin
 def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
     """Whether any cobalamin dose, order or supply that counts covered the months before a sample."""
     start = months_before(sample, limits.whole("untreated_months_before_sample"))
-    given = [dose for dose in record.doses if cobalamin(dose.medicine) and not dose.medicine.multivitamin]
+    least = limits["oral_counts_mcg_day"]
+    given = [dose for dose in record.doses if cobalamin(dose.medicine) and not is_supplement_dose(dose, least)]
     if any(start <= dose.when.latest <= sample for dose in given):
         return True
     return any(_course_covers(course, start, sample, limits) for course in record.courses) or any(
@@ -180,7 +191,7 @@ def treated_before(record: PatientRecord, sample: date, limits: Limits) -> bool:
 
 def supply_treats(supply: Dispensed, limits: Limits) -> bool:
     """Whether a supply that was handed out is one of treatment, as an order of the same would be."""
-    return counts_as_treatment(Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions), limits)
+    return counts_as_treatment(as_course(supply), limits)
 
 
 def _course_covers(course: Course, start: date, sample: date, limits: Limits) -> bool:
@@ -192,14 +203,13 @@ def _course_covers(course: Course, start: date, sample: date, limits: Limits) ->
 
 def counts_as_treatment(course: Course, limits: Limits) -> bool:
     """Whether an order, statement or supply treats: an injection, or oral B12 of 50 mcg a day or of unknown amount."""
-    form = cobalamin(course.medicine)
-    if form is None or course.do_not_perform:
+    if cobalamin(course.medicine) is None or course.do_not_perform:
         return False
     if is_parenteral(course):
         return True
-    if course.medicine.multivitamin:
+    if is_supplement(course, limits["oral_counts_mcg_day"]):
         return False
-    amounts = [daily(each, course.medicine, form) for each in course.instructions]
+    amounts = [b12_daily(each, course.medicine) for each in course.instructions]
     return not amounts or any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts)
 
 

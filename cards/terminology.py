@@ -137,9 +137,12 @@ class Terminology:
                 key = (name, each.system)
                 self._codes_of[key] = (*self._codes_of.get(key, ()), each.code)
         self.drugs_in_text = _Words(concepts["drugs"], NAMED).finder()
+        ingredients = (each for about in concepts["drugs"].values() for each in about["ingredients"])
+        self._places = {name: place for place, name in enumerate(dict.fromkeys(ingredients))}
         self.allergens = frozenset(concepts["allergens"])
         self.allergens_in_text = _Words(concepts["allergens"], SUFFERED).finder()
         self.drugs_reacted_to_in_text = _Words(concepts["drugs"], SUFFERED).finder()
+        self.vitamins_in_text = _Words(concepts["vitamins"], NAMED).finder()
         conditions = _Words(concepts["conditions"], DISEASE)
         self.conditions_in_text = conditions.finder()
         self.conditions_of_relatives_in_text = conditions.finder(Assertion.ANOTHERS)
@@ -224,6 +227,10 @@ class Terminology:
     def drug_ingredients(self, concept: str) -> tuple[str, ...]:
         """The ingredients of a drug concept."""
         return tuple(self._about[concept]["ingredients"])
+
+    def in_order(self, ingredients: Iterable[str]) -> tuple[str, ...]:
+        """Each ingredient once, in the order of `concepts.yaml`; of the forms of B12 the longest-lasting first."""
+        return tuple(sorted(dict.fromkeys(ingredients), key=self._places.__getitem__))
 
     def site(self, system: str, code: str) -> tuple[str, str | None] | None:
         """The injection site of a code: its kind, and `left` or `right`."""

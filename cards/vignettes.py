@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cards.composition import ingredients_named, is_multivitamin
 from cards.library import CARDS, RuleError, read_yaml
 from cards.record import (
     Allergy,
@@ -432,16 +433,16 @@ def medicine(line: Medication, terminology: Terminology) -> Medicine:
     if line.product is None:
         name = line.drug.replace(" ", "_")
         return Medicine((name,), form_route=Route.INJECTION if name == "hydroxocobalamin" else None)
-    concepts = terminology.drugs_in_text(line.product)
-    ingredients = tuple(dict.fromkeys(each for concept in concepts for each in terminology.drug_ingredients(concept)))
+    ingredients = ingredients_named([line.product], terminology)
+    strengths = strengths_in(line.product, ingredients)
     oral = Route.ORAL if re.search(r"tablet|capsule|oral", line.product, re.IGNORECASE) else None
     injection = Route.INJECTION if re.search(r"inj|ampoule", line.product, re.IGNORECASE) else None
     return Medicine(
         ingredients,
         by_text=True,
-        strengths=strengths_in(line.product, ingredients),
+        strengths=strengths,
         form_route=injection or oral,
-        multivitamin=bool(re.search(r"multivit|prenatal", line.product, re.IGNORECASE)),
+        multivitamin=is_multivitamin([line.product], ingredients, strengths, terminology),
         combined=lists_several(line.product),
     )
 

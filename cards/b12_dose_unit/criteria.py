@@ -10,7 +10,19 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from cards.dosing import COBALAMINS, ENDING, Phase, ingredient_of, mass, phase, route_of
+from cards.dosing import (
+    COBALAMINS,
+    ENDING,
+    Phase,
+    b12_mass,
+    b12_strength,
+    cobalamin,
+    ingredient_of,
+    is_all_b12,
+    mass,
+    phase,
+    route_of,
+)
 from cards.due_date import CYANIDE_ANTIDOTE
 from cards.record import (
     PARENTERAL,
@@ -101,7 +113,7 @@ def _slip(order: Order, instruction: Instruction, limits: Limits) -> Slip | None
         return Slip("unit_missing", instruction)
     if _mass_of_several(order, amount):
         return None
-    one = mass(amount, order.medicine, ingredient)
+    one = b12_mass(amount, order.medicine)
     dose = one.high if one else None
     if route_of(order, instruction) in PARENTERAL:
         return _injected(order, instruction, amount, dose, limits)
@@ -154,7 +166,7 @@ def _volume(order: Order, amount: Amount) -> Decimal | None:
     """The millilitres of one injection, as ordered or by the strength of the product."""
     if amount.unit is AmountUnit.ML:
         return amount.high
-    strength = order.medicine.strengths.get(ingredient_of(order.medicine, COBALAMINS) or "")
+    strength = b12_strength(order.medicine)
     if strength is None or strength.per_ml is None or not strength.mcg:
         return None
     if amount.unit is AmountUnit.UNIT:
@@ -164,19 +176,19 @@ def _volume(order: Order, amount: Amount) -> Decimal | None:
 
 def _strength(order: Order) -> Decimal | None:
     """What one unit of the product holds, in micrograms."""
-    strength = order.medicine.strengths.get(ingredient_of(order.medicine, _TREATS) or "")
+    antidote = CYANIDE_ANTIDOTE in order.medicine.ingredients
+    strength = order.medicine.strengths.get(CYANIDE_ANTIDOTE) if antidote else b12_strength(order.medicine)
     return strength.mcg if strength and strength.mcg else None
 
 
 def _mass_of_several(order: Order, amount: Amount) -> bool:
     """Whether the milligrams may be those of another drug of a combined product."""
-    return amount.unit is AmountUnit.MCG and (order.medicine.combined or len(order.medicine.ingredients) > 1)
+    return amount.unit is AmountUnit.MCG and (order.medicine.combined or not is_all_b12(order.medicine))
 
 
 def _why_unreadable(order: Order, limits: Limits, *, injected_only: bool = False) -> str | None:
     """Why a stated dose cannot be judged; a count of tablets holds no slip of unit, whatever their strength."""
-    ingredient = ingredient_of(order.medicine, COBALAMINS)
-    if ingredient is None:
+    if cobalamin(order.medicine) is None:
         return None
     for each in order.instructions:
         amount = each.amount
@@ -185,7 +197,7 @@ def _why_unreadable(order: Order, limits: Limits, *, injected_only: bool = False
         injected = route_of(order, each) in PARENTERAL
         if amount.unit is AmountUnit.UNKNOWN and (injected or not injected_only):
             return "unknown-unit"
-        unknown = mass(amount, order.medicine, ingredient) is None or _mass_of_several(order, amount)
+        unknown = b12_mass(amount, order.medicine) is None or _mass_of_several(order, amount)
         if injected and unknown and _slip(order, each, limits) is None:
             return "unknown-strength"
     return None
@@ -213,7 +225,7 @@ def _facts(slip: Slip, order: Order, limits: Limits, *, child: bool) -> dict[str
     injected = route in PARENTERAL
     thousandfold = slip.dose is not None and slip.dose == usual * _MCG_PER_MG
     return {
-        "drug": ingredient_of(order.medicine, COBALAMINS) or "hydroxocobalamin",
+        "drug": cobalamin(order.medicine) or "hydroxocobalamin",
         "dose": slip.dose,
         "usual": usual,
         "times": _plain(slip.dose / usual) if slip.dose else None,

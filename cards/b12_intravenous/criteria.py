@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from cards.dosing import ENDING, cobalamin, route_of
+from cards.dosing import ENDING, cobalamin, is_all_b12, route_of
 from cards.record import Order, PatientRecord, Route
 from cards.rule import Alert, Excluded, Limits, Outcome
 from cards.status import has
@@ -53,7 +53,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 def _in_an_infusion(order: Order) -> bool:
     """A component of parenteral nutrition, or one vitamin of several in an infusion."""
     medicine = order.medicine
-    return order.nutrition or medicine.multivitamin or medicine.combined or len(medicine.ingredients) > 1
+    return order.nutrition or medicine.multivitamin or medicine.combined or not is_all_b12(medicine)
 
 
 def _excluded(order: Order, record: PatientRecord) -> str | None:

@@ -12,7 +12,13 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from cards.calendar import months_after, months_before, span_in_words
-from cards.dosing import begins, cobalamin, daily, is_parenteral, runs_on
+from cards.dosing import (
+    b12_daily,
+    begins,
+    cobalamin,
+    is_parenteral,
+    runs_on,
+)
 from cards.due_date import injections
 from cards.neurology import NeurologicalFinding, findings
 from cards.record import Course, CourseStatus, Flag, LabResult, Order, PatientRecord, Source
@@ -126,12 +132,12 @@ def _is_treatment(course: Course, limits: Limits) -> bool:
 
     What is only stated was ordered by nobody, a multivitamin is no treatment, and a cancelled order never began.
     """
-    form = cobalamin(course.medicine)
-    if form is None or course.medicine.multivitamin or course.stated or course.do_not_perform:
+    medicine = course.medicine
+    if cobalamin(medicine) is None or medicine.multivitamin or course.stated or course.do_not_perform:
         return False
     if course.status in (CourseStatus.DRAFT, CourseStatus.CANCELLED):
         return False
-    amounts = [daily(each, course.medicine, form) for each in course.instructions]
+    amounts = [b12_daily(each, course.medicine) for each in course.instructions]
     enough = any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts)
     return is_parenteral(course) or enough or not amounts
 

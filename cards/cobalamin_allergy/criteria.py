@@ -10,7 +10,14 @@ from datetime import date
 from typing import NamedTuple
 
 from cards.contraindications import allergies
-from cards.dosing import COBALAMINS, ENDING, cobalamin, is_parenteral, route_of
+from cards.dosing import (
+    COBALAMINS,
+    ENDING,
+    cobalamin,
+    cobalamins,
+    is_parenteral,
+    route_of,
+)
 from cards.due_date import injections
 from cards.record import BY_MOUTH_OR_NOSE, Allergy, Order, PatientRecord, Reaction, Source
 from cards.rule import Alert, Excluded, Limits, Outcome
@@ -139,8 +146,8 @@ def _tolerated(allergy: Allergy, order: Order, record: PatientRecord, limits: Li
 def _doses_since(allergy: Allergy, order: Order, record: PatientRecord) -> int:
     """Injections of the drafted cobalamin on days after the reaction's date."""
     since = allergy.when.latest if allergy.when else date.max
-    drug = cobalamin(order.medicine)
-    return sum(1 for dose in injections(record) if cobalamin(dose.medicine) == drug and dose.when.earliest > since)
+    forms = cobalamins(order.medicine)
+    return sum(1 for dose in injections(record) if forms <= cobalamins(dose.medicine) and dose.when.earliest > since)
 
 
 def _possible_excipients(order: Order) -> frozenset[str]:
@@ -153,8 +160,9 @@ def _possible_excipients(order: Order) -> frozenset[str]:
 
 def _facts(match: Match, drug: str, order: Order, record: PatientRecord, today: date) -> dict[str, object]:
     allergy = match.allergy
+    drug = match.substance if match.substance in cobalamins(order.medicine) else drug
     adult = not younger_than(record, today, 18)
-    other = _other_form(match, drug, order, record) if adult else None
+    other = _other_form(match, order, record) if adult else None
     return {
         "drug": drug,
         "substance": match.substance,
@@ -180,7 +188,7 @@ def _specialist_first(allergy: Allergy) -> bool:
     return allergy.high_criticality or allergy.reaction is Reaction.ANAPHYLAXIS
 
 
-def _other_form(match: Match, drug: str, order: Order, record: PatientRecord) -> str | None:
+def _other_form(match: Match, order: Order, record: PatientRecord) -> str | None:
     """The injection to change to, for an entry against the drafted form and no other.
 
     Cyanocobalamin only when the problem list is known and holds no optic nerve disease.
@@ -189,7 +197,7 @@ def _other_form(match: Match, drug: str, order: Order, record: PatientRecord) ->
         return None
     if _specialist_first(match.allergy) or match.substance == _UNKNOWN_FORM:
         return None
-    if drug != "hydroxocobalamin":
+    if match.substance != "hydroxocobalamin":
         return "hydroxocobalamin"
     optic = has(record, *_NO_CYANOCOBALAMIN)
     return "cyanocobalamin" if record.known(Source.PROBLEMS) and not optic else None

@@ -15,11 +15,13 @@ from cards.cover import first_dose
 from cards.dosing import (
     ENDING,
     Phase,
+    b12_daily,
     between_doses,
     cobalamin,
-    daily,
+    cobalamins,
     ends_on,
     is_parenteral,
+    is_supplement,
     phase,
     route_of,
     runs_on,
@@ -33,7 +35,7 @@ from cards.status import has, younger_than
 
 def triggered_by(order: Order, limits: Limits) -> bool:
     """Maintenance injections of a cobalamin, or one by mouth that is no multivitamin."""
-    return _is_treatment(order) and (bool(intervals(order, Phase.MAINTENANCE)) or _by_mouth(order))
+    return _is_treatment(order, limits) and (bool(intervals(order, Phase.MAINTENANCE)) or _by_mouth(order))
 
 
 def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: date) -> Outcome:
@@ -43,7 +45,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if why := _not_our_patient(order, record, today):
         return Excluded(why)
     starts = first_dose(order, today)
-    others = [each for each in _others(order, record) if _still_given(each, starts, today)]
+    others = [each for each in _others(order, record, limits) if _still_given(each, starts, today)]
     if _by_mouth(order) and _daily_mcg(order) is None and any(intervals(each, Phase.MAINTENANCE) for each in others):
         return Unanswerable((DRAFTS,), why_no_amount(order))
     other = next((each for each in others if _duplicates(order, each, limits)), None)
@@ -76,16 +78,16 @@ def _not_our_patient(order: Order, record: PatientRecord, today: date) -> str | 
     return None
 
 
-def _is_treatment(course: Course) -> bool:
+def _is_treatment(course: Course, limits: Limits) -> bool:
     return (
         cobalamin(course.medicine) is not None
-        and not course.medicine.multivitamin
+        and not is_supplement(course, limits["oral_counts_mcg_day"])
         and course.status not in ENDING
         and not course.do_not_perform
     )
 
 
-def _others(order: Order, record: PatientRecord) -> Iterator[Course]:
+def _others(order: Order, record: PatientRecord, limits: Limits) -> Iterator[Course]:
     """The other cobalamins that are active or drafted; of two drafts that are both asked about, the later one speaks.
 
     A draft that stops an order, or that replaces it, takes it out of the comparison.
@@ -94,13 +96,17 @@ def _others(order: Order, record: PatientRecord) -> Iterator[Course]:
     for draft in record.drafts:
         if draft is order:
             break
-        if _is_treatment(draft):
+        if _is_treatment(draft, limits):
             yield draft
     behind = record.drafts[record.drafts.index(order) + 1 :] if order in record.drafts else ()
-    yield from (draft for draft in behind if not draft.selected and _is_treatment(draft))
+    yield from (draft for draft in behind if not draft.selected and _is_treatment(draft, limits))
     replaced = {order.reference, *order.replaces}
     for course in record.courses:
-        if course.status is not CourseStatus.ACTIVE or not _is_treatment(course) or course.reference in replaced:
+        if (
+            course.status is not CourseStatus.ACTIVE
+            or not _is_treatment(course, limits)
+            or course.reference in replaced
+        ):
             continue
         if not any(_stops(draft, course) for draft in stopping):
             yield course
@@ -109,7 +115,7 @@ def _others(order: Order, record: PatientRecord) -> Iterator[Course]:
 def _stops(draft: Order, course: Course) -> bool:
     """Whether a stopped draft is this course: by its reference, else by form and way of giving."""
     return draft.reference == course.reference or (
-        cobalamin(draft.medicine) == cobalamin(course.medicine) and is_parenteral(draft) == is_parenteral(course)
+        cobalamins(draft.medicine) == cobalamins(course.medicine) and is_parenteral(draft) == is_parenteral(course)
     )
 
 
@@ -135,8 +141,8 @@ def _duplicates(order: Course, other: Course, limits: Limits) -> bool:
 
 def _same_form(one: Course, other: Course) -> bool:
     """Whether two orders are for one form; vitamin B12 of no stated form may be any."""
-    forms = {cobalamin(one.medicine), cobalamin(other.medicine)}
-    return len(forms) == 1 or "cobalamin" in forms
+    forms = (cobalamins(one.medicine), cobalamins(other.medicine))
+    return forms[0] == forms[1] or any("cobalamin" in each for each in forms)
 
 
 def _same_way(one: Course, other: Course) -> bool:
@@ -155,8 +161,7 @@ def _by_mouth(course: Course) -> bool:
 
 def _daily_mcg(course: Course) -> Decimal | None:
     """The largest amount of B12 a day in micrograms; None when a dose or strength is not known."""
-    form = cobalamin(course.medicine)
-    amounts = [daily(each, course.medicine, form) for each in course.instructions] if form else []
+    amounts = [b12_daily(each, course.medicine) for each in course.instructions]
     known = [each.high for each in amounts if each]
     return max(known) if known and len(known) == len(amounts) else None
 

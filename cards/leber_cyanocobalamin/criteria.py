@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
-from cards.dosing import ENDING, Mcg, largest_daily, route_of
+from cards.dosing import ENDING, Mcg, is_all_b12, largest_daily, route_of
 from cards.neurology import OpticRisk, optic_risk
 from cards.record import Order, PatientRecord, Route
 from cards.rule import Alert, Excluded, Limits, Outcome
@@ -90,4 +90,4 @@ def _low_dose(order: Order, amount: Mcg | None, limits: Limits) -> bool:
 
 def _alone(order: Order) -> bool:
     """Whether the draft holds nothing but B12, so that it can be replaced."""
-    return len(order.medicine.ingredients) == 1 and not order.medicine.multivitamin
+    return is_all_b12(order.medicine) and not order.medicine.multivitamin

@@ -17,10 +17,11 @@ from cards.dosing import (
     CURRENT,
     ENDING,
     Phase,
+    b12_daily,
     begins,
     cobalamin,
+    cobalamins,
     copy_in_chart,
-    daily,
     ends_on,
     is_parenteral,
     phase,
@@ -165,8 +166,7 @@ def _is_treatment(course: Course, limits: Limits) -> bool:
 
     By mouth at least 50 mcg a day; an amount that cannot be known counts, and so does an injection without timing.
     """
-    form = cobalamin(course.medicine)
-    if form is None or course.medicine.multivitamin:
+    if cobalamin(course.medicine) is None or course.medicine.multivitamin:
         return False
     if any(
         phase(each) is Phase.MAINTENANCE or (each.timing_unread and not each.repeat) for each in course.instructions
@@ -174,7 +174,7 @@ def _is_treatment(course: Course, limits: Limits) -> bool:
         return True
     if is_parenteral(course) or states_no_dosage(course):
         return states_no_dosage(course)
-    amounts = [daily(each, course.medicine, form) for each in course.instructions if each.count != 1]
+    amounts = [b12_daily(each, course.medicine) for each in course.instructions if each.count != 1]
     return any(each is None or each.high >= limits["oral_counts_mcg_day"] for each in amounts)
 
 
@@ -247,7 +247,7 @@ def _anaphylaxis(course: Course, record: PatientRecord) -> bool:
     """Anaphylaxis to this form, to vitamin B12 of no stated form, or to cobalt; or as the reason why it was stopped."""
     if course.why_not is WhyNot.ANAPHYLAXIS:
         return True
-    return anaphylaxis_to(record, {cobalamin(course.medicine) or "cobalamin", "cobalamin", "cobalt"})
+    return anaphylaxis_to(record, {*cobalamins(course.medicine), "cobalamin", "cobalt"})
 
 
 # --- since when --------------------------------------------------------------------------------------------------

@@ -23,13 +23,14 @@ from cards.dosing import (
     ENDING,
     LOADING_DAYS,
     Phase,
+    b12_daily,
+    b12_mass,
     begins,
     between_doses,
     cobalamin,
-    daily,
     how_often,
     is_parenteral,
-    mass,
+    is_supplement,
     route_of,
     runs_on,
     within,
@@ -204,7 +205,7 @@ def _part(course: Course, instruction: Instruction, today: date) -> _Part | None
             return None
         every = upper_days(gap)
         days = _length(instruction, every, begins(course) or today)
-    return _Part(form, every, days, _least(course, instruction, form)) if every > 0 else None
+    return _Part(form, every, days, _least(course, instruction)) if every > 0 else None
 
 
 def _length(instruction: Instruction, every: Decimal, begins: date) -> Decimal | None:
@@ -216,11 +217,11 @@ def _length(instruction: Instruction, every: Decimal, begins: date) -> Decimal |
     return instruction.count * every if instruction.count else None
 
 
-def _least(course: Course, instruction: Instruction, form: str) -> Decimal | None:
+def _least(course: Course, instruction: Instruction) -> Decimal | None:
     """The least single dose in micrograms; an order still without a dose stands for the usual one, 1 mg."""
     if instruction.amount is None:
         return Decimal(1000)
-    dose = mass(instruction.amount, course.medicine, form)
+    dose = b12_mass(instruction.amount, course.medicine)
     return dose.low if dose else None
 
 
@@ -341,14 +342,15 @@ def _no_new_start(record: PatientRecord, limits: Limits, today: date) -> str | N
 
 def _treats(course: Course, limits: Limits, *, injected: bool) -> bool:
     """Whether a course is B12 treatment (with `injected`, by injection): not a multivitamin, a trace or a mistake."""
-    form = cobalamin(course.medicine)
-    if form is None or course.medicine.multivitamin or course.do_not_perform:
+    if cobalamin(course.medicine) is None or course.do_not_perform:
+        return False
+    if is_supplement(course, limits["oral_counts_mcg_day"]):
         return False
     if course.status in (CourseStatus.DRAFT, CourseStatus.CANCELLED):
         return False
     if is_parenteral(course):
         return True
-    amounts = [daily(each, course.medicine, form) for each in course.instructions]
+    amounts = [b12_daily(each, course.medicine) for each in course.instructions]
     trace = amounts and all(each is not None and each.high < limits["oral_counts_mcg_day"] for each in amounts)
     return not injected and not trace
 

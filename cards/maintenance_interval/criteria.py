@@ -12,7 +12,15 @@ from decimal import Decimal
 
 from cards.calendar import in_words, is_longer, months_before, upper_days
 from cards.contraindications import anaphylaxis_to
-from cards.dosing import COBALAMINS, CURRENT, ENDING, Phase, begins, cobalamin
+from cards.dosing import (
+    COBALAMINS,
+    CURRENT,
+    ENDING,
+    Phase,
+    begins,
+    cobalamin,
+    is_supplement,
+)
 from cards.due_date import default_interval, intervals, maintenance_orders
 from cards.neurology import NeurologicalFinding, history
 from cards.record import Course, Order, PatientRecord, Period, PeriodUnit, Source
@@ -33,7 +41,7 @@ def triggered_by(order: Order, limits: Limits) -> bool:
     """A cobalamin injection at intervals of more than a week."""
     return (
         bool(intervals(order, Phase.MAINTENANCE))
-        and not order.medicine.multivitamin
+        and not is_supplement(order, limits["oral_counts_mcg_day"])
         and order.status not in ENDING
         and not order.do_not_perform
     )

@@ -10,7 +10,13 @@ from datetime import date, timedelta
 
 from cards.calendar import in_words, is_longer, months_before, span_in_words
 from cards.cover import oral_bridging
-from cards.dosing import ENDING, Phase, begins, cobalamin, mass
+from cards.dosing import (
+    ENDING,
+    Phase,
+    b12_mass,
+    begins,
+    cobalamin,
+)
 from cards.due_date import (
     LATE,
     DueState,
@@ -277,6 +283,6 @@ def _today(record: PatientRecord, course: Course | None, drug: str | None) -> di
         cobalamin(draft.medicine) and not draft.medicine.multivitamin and draft.status not in ENDING
         for draft in record.drafts
     )
-    doses = [mass(each.amount, course.medicine, drug) for each in course.instructions] if course and drug else []
+    doses = [b12_mass(each.amount, course.medicine) for each in course.instructions] if course and drug else []
     offered = None if drafted or any(dose and dose.high != _USUAL_DOSE_MCG for dose in doses) else drug
     return {f"{form}_today": offered == form for form in ("hydroxocobalamin", "cyanocobalamin")}

@@ -19,9 +19,11 @@ from cards.dosing import (
     Mcg,
     begins,
     cobalamin,
+    cobalamins,
     copy_in_chart,
     daily_cobalamin,
     is_parenteral,
+    is_supplement,
     route_by_mouth_or_nose,
     runs_on,
     why_no_amount,
@@ -57,7 +59,7 @@ _ONCE_A_DAY = Repeat(Decimal(1), Period(Decimal(1), Decimal(1), PeriodUnit.DAY))
 
 def triggered_by(order: Order, limits: Limits) -> bool:
     """A cobalamin by mouth or nose, unless it is a multivitamin or a single dose."""
-    if cobalamin(order.medicine) is None or order.medicine.multivitamin:
+    if cobalamin(order.medicine) is None or is_supplement(order, limits["oral_counts_mcg_day"]):
         return False
     if order.status in ENDING or order.do_not_perform:
         return False
@@ -213,10 +215,12 @@ def _alert(
     amount = daily_cobalamin(order)
     given = injections(record)
     route = route_by_mouth_or_nose(order)
-    drug = cobalamin(order.medicine)
+    forms = cobalamins(order.medicine)
+    # The amount is that of all the forms together.
+    drug = cobalamin(order.medicine) if len(forms) == 1 else "cobalamin"
     treats = amount is not None and not _is_low(amount, limits)
     allergy_first = allergy_advice_first(record)
-    drug_allergy = drug is not None and allergic(record, drug)
+    drug_allergy = any(allergic(record, each) for each in forms)
     called_for = variant != "malabsorption" and not explained
     bleeding = bleeds_easily(record, limits, today) if called_for else None
     inject = called_for and not allergy_first

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from cards.dosing import ENDING, Phase, is_parenteral, phase, planned_for_months
+from cards.dosing import ENDING, Phase, cobalamins, is_all_b12, is_parenteral, phase, planned_for_months
 from cards.neurology import history
 from cards.record import Order, PatientRecord
 from cards.rule import Alert, Excluded, Limits, Outcome
@@ -16,9 +16,12 @@ from cards.status import anchor, has, severe_kidney_disease, younger_than
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
-    """Repeated injections of cyanocobalamin and nothing else."""
+    """Repeated injections of cyanocobalamin, with other forms of B12 but hydroxocobalamin at most."""
+    forms = cobalamins(order.medicine)
     return (
-        order.medicine.ingredients == ("cyanocobalamin",)
+        "cyanocobalamin" in forms
+        and "hydroxocobalamin" not in forms
+        and is_all_b12(order.medicine)
         and not order.medicine.multivitamin
         and is_parenteral(order)
         and order.status not in ENDING

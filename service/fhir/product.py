@@ -1,48 +1,50 @@
-"""Which drug a resource is about, in its four forms: codings, words, a contained or bundled Medication, a display."""
+"""Which drug a resource is about: every ingredient of it, from codings, words, a Medication, its ingredients."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from cards.composition import FORMS, is_multivitamin
 from cards.dosing import COBALAMINS
-from cards.memory import LONGEST_TEXT, TEXTS
-from cards.record import Medicine, Route, Strength, UnknownDrug
-from cards.strength import lists_several, strengths_in
-from cards.terminology import Coded, Terminology
-from cards.words import normalised
+from cards.memory import LONGEST_READ, LONGEST_TEXT
+from cards.record import Medicine, NotUnderstood, Strength, UnknownDrug
+from cards.strength import agreed, strengths_in
+from cards.terminology import Terminology
+from service.fhir.codes import texts_of
 from service.fhir.dates import first
-from service.fhir.numbers import number
+from service.fhir.drug_names import NO_MEDICINE, Found, Names, form_of, recognised
+from service.fhir.strengths import read_strength
 
-_INJECTION = re.compile(
-    r"\binj\w*|ampoules?|\bamps?\b|vials?|pre-?filled|auto-?injector|\bmdv\b|\bij\b|\bshots?\b", re.I
-)
-_ORAL = re.compile(r"tab(?:let)?s?\b|caps?(?:ule)?s?\b|\boral\b|chewable|lozenge|syrup|gumm(?:y|ies)|\bpills?\b", re.I)
-_SUBLINGUAL = re.compile(r"sub-?lingual", re.I)
-_NASAL = re.compile(r"nasal", re.I)
-_INFUSION = re.compile(r"infusion|intravenous", re.I)
-# Of renal vitamins the usual ones; those with 5 mg of folic acid are no multivitamin here.
-_MULTIVITAMIN = re.compile(
-    r"multi-?\s?vit\w*|pre-?natal|pregnacare|vitamins?\s+(?:and|&)\s+minerals?"
-    r"|\bb[ -]?complex\b.{0,12}\bvit(?:amin)?[ -]*c\b.{0,3}folic|nephro-?caps|nephro-?vite|rena-?vite",
-    re.I,
-)
-# A product coded as plain vitamin B12 whose words name another form is that form (RxNorm 11248 covers several).
-_FORMS = {
-    "hydroxocobalamin": re.compile(r"hydrox[oy]cobalamin|oh-?cbl", re.I),
-    "mecobalamin": re.compile(r"me(?:thyl)?cobalamin", re.I),
-    "cobamamide": re.compile(r"adenosylcobalamin|cobamamide", re.I),
-}
-_COMBINATIONS = frozenset({"b12_combination", "folic_acid_combination", "folic_acid_with_b12"})
-_CYANOCOBALAMIN = re.compile(r"cyano-?cobalamin", re.I)
-_MASS = {"mg": Decimal(1000), "ug": Decimal(1), "mcg": Decimal(1), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
-NO_MEDICINE = Medicine(())
-# Codes, code systems and names of a drug together.
-_LONGEST_DRUG = 3 * LONGEST_TEXT
+# A drug that is given by a reference that leads nowhere, an identifier or a local code, without a word about it.
+UNRESOLVED = NotUnderstood("unresolved")
+# No drug at all, one of a shape that cannot be read, or one whose words hold B12 and could not be placed.
+UNREADABLE = NotUnderstood("unreadable")
+
+_MEMBERS = ("medicationCodeableConcept", "medicationReference", "medication")
+_ITEM_MEMBERS = ("itemCodeableConcept", "itemReference", "item", "itemMedicationReference", "itemSubstanceReference")
+_SOLID = ("Medication", "Substance")
+_REFERENCE = re.compile(r"(?:#|urn:|https?://|(?:Medication|Substance)/)\S{1,1024}")
+# A Medication may be an ingredient of another; one that is its own ingredient ends here.
+_DEEPEST = 3
+
+
+class _Said(NamedTuple):
+    """How a drug is given: as concepts, as references, as resources in its place; `odd`: in a shape nobody can read."""
+
+    concepts: list[dict[str, Any]]
+    references: list[dict[str, Any]]
+    resources: list[dict[str, Any]]
+    odd: bool = False
+
+
+class _Item(NamedTuple):
+    """One ingredient of a Medication resource."""
+
+    found: Found
+    words: tuple[str, ...]
+    strength: Strength | NotUnderstood | None
 
 
 class Products:
@@ -57,283 +59,332 @@ class Products:
         self._beside = beside
         self._bundled: Mapping[str, dict[str, Any]] | None = None
         self._unknown: dict[tuple[str, str], UnknownDrug] = {}
+        self._last: tuple[dict[str, Any], Medicine | NotUnderstood] | None = None
 
     @property
     def unknown(self) -> tuple[UnknownDrug, ...]:
         """The codes that no value set knows: those whose words name a drug of ours, and those without any words."""
         return tuple(self._unknown.values())
 
+    def read(self, resource: dict[str, Any]) -> Medicine | NotUnderstood:
+        """The medicine of a request, administration, statement or dispense of any FHIR version.
+
+        One without ingredients is a drug that no rule is about. Not understood for the reason `unresolved` is one of
+        which nothing is told but a reference that leads nowhere, an identifier, or a code of a system of which nobody
+        knows what is in it; for the reason `unreadable` one of no readable shape, or whose words hold B12 and cannot
+        be placed.
+        """
+        if self._last and self._last[0] is resource:
+            return self._last[1]
+        answer = self._read(resource)
+        self._last = (resource, answer)
+        return answer
+
     def of(self, resource: dict[str, Any]) -> Medicine:
-        """The medicine of a request, administration, statement or dispense of any FHIR version."""
-        concept, product = self._concept(resource)
-        codes, words, length = _said(concept, resource)
-        # What is longer would fill the memory.
-        recognise = _recognised if length <= _LONGEST_DRUG else _recognised.__wrapped__
-        found, unknown = recognise(codes, words, self._terminology)
-        if unknown:
-            self._unknown.setdefault((unknown.system, unknown.code), unknown)
-        if not product:
-            return found
-        strengths = {**found.strengths, **_ingredient_strengths(product, found, self._terminology)}
-        return replace(found, strengths=strengths)
+        """The same, with no ingredients where it was not understood."""
+        found = self.read(resource)
+        return NO_MEDICINE if isinstance(found, NotUnderstood) else found
 
     def not_understood(self, resource: dict[str, Any]) -> str | None:
-        """Why nothing can be told of the drug of a resource; None where a word or a known code system tells of it.
+        """Why it cannot be told which drug a resource is about; None when it can."""
+        found = self.read(resource)
+        return found.reason if isinstance(found, NotUnderstood) else None
 
-        `unresolved`: a reference that leads nowhere, an identifier, or codes of a system that the value sets do not
-        have, without a word; `unreadable`: no drug, or one in a shape that cannot be read.
-        """
-        named = resource.get("medicationCodeableConcept")
-        if isinstance(named, dict) and isinstance(named.get("text"), str) and named["text"].strip():
-            # So it is in most.
-            return None
-        concept, product = self._concept(resource)
-        codes, words, _ = _said(concept, resource)
-        for item in _items(product):
-            more_codes, more_words, _ = _said(_item_concept(item), {})
-            codes, words = (*codes, *more_codes), (*words, *more_words)
-        if any(each.strip() for each in words) or any(self._terminology.knows_system(each[0]) for each in codes):
-            return None
-        mentioned = (first(resource, "medicationReference", "medication"), named)
-        return "unresolved" if codes or any(isinstance(each, dict) and each for each in mentioned) else "unreadable"
-
-    def _concept(self, resource: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The CodeableConcept of the drug, and the Medication resource that it stands in."""
+    def _read(self, resource: dict[str, Any]) -> Medicine | NotUnderstood:
         concept = resource.get("medicationCodeableConcept")
-        if concept is None:
-            concept = first(resource, "medication", "product")
-        reference = resource.get("medicationReference")
-        if isinstance(concept, dict) and ("concept" in concept or "reference" in concept):
-            # R5 CodeableReference; DSTU2 and STU3 have a plain Reference here in some resources.
-            reference = concept.get("reference") if isinstance(concept.get("reference"), dict) else concept
-            concept = concept.get("concept")
-        if isinstance(concept, dict) and concept:
-            return concept, {}
-        product = self._referenced(reference, resource)
-        code = product.get("code")
-        if isinstance(code, dict):
-            return code, product
-        display = reference.get("display") if isinstance(reference, dict) else None
-        return ({"text": display} if isinstance(display, str) else {}), product
+        if type(concept) is dict and "medicationReference" not in resource and (names := _plain_names(concept)):
+            # By far the commonest: nothing more is said of the drug than one concept.
+            found = recognised(names, self._terminology)
+            if found.gap:
+                self._unknown.setdefault((found.gap.system, found.gap.code), found.gap)
+            if found.told and not found.unplaced:
+                return found.medicine
+        said = _fold(resource.get(name) for name in _MEMBERS)
+        if not (said.concepts or said.references or said.resources or said.odd):
+            said = _fold([resource.get("product")])
+        if not (said.concepts or said.references or said.resources):
+            return UNREADABLE
+        found, items = self._found(said, resource, 0)
+        if found.gap:
+            self._unknown.setdefault((found.gap.system, found.gap.code), found.gap)
+        medicine = found.medicine
+        if medicine.ingredients:
+            return medicine
+        if found.unplaced or any(item.found.unplaced for item in items):
+            return UNREADABLE
+        if found.told:
+            return medicine
+        # Of a product without a name the ingredients tell what it is not, when all of them are told.
+        if items and all(item.found.told for item in items):
+            return medicine
+        return UNREADABLE if said.odd else UNRESOLVED
 
-    def _referenced(self, reference: Any, resource: dict[str, Any]) -> dict[str, Any]:
-        target = reference.get("reference") if isinstance(reference, dict) else None
+    def _found(self, said: _Said, resource: dict[str, Any], depth: int) -> tuple[Found, list[_Item]]:
+        """What concepts, references and resources in their place say of one drug, and its ingredients."""
+        if not (said.references or said.resources):
+            return recognised(_names(said.concepts), self._terminology), []
+        products = said.resources + [
+            product for each in said.references if (product := self._referenced(each.get("reference"), resource))
+        ]
+        names = _names(said.concepts, said.references, products)
+        found = recognised(names, self._terminology)
+        items = [item for each in products for item in self._items(each, resource, depth)] if depth < _DEEPEST else []
+        return (_with_items(found, names, items, self._terminology), items) if items else (found, [])
+
+    def _items(self, product: dict[str, Any], resource: dict[str, Any], depth: int) -> list[_Item]:
+        """The active ingredients of a Medication, and what is in it when it is a package."""
+        items = []
+        for each in _listed(product):
+            if each.get("isActive") is False:
+                continue
+            said = _fold(each.get(name) for name in _ITEM_MEMBERS)
+            found, _ = self._found(said, resource, depth + 1)
+            items.append(_Item(found, _names(said.concepts, said.references).words, read_strength(each)))
+        return items
+
+    def _referenced(self, target: Any, resource: dict[str, Any]) -> dict[str, Any] | None:
         if not isinstance(target, str):
-            return {}
+            return None
         if target.startswith("#"):
-            contained = resource.get("contained")
-            for each in contained if isinstance(contained, list) else []:
-                if isinstance(each, dict) and each.get("id") == target[1:]:
+            for each in _as_list(resource.get("contained")):
+                if isinstance(each, dict) and _id_of(each).lstrip("#") == target[1:]:
                     return each
-            return {}
+            return None
         if self._bundled is None:
             self._bundled = self._beside()
-        return self._bundled.get(target) or self._bundled.get(target.split("/_history")[0].rsplit("/", 1)[-1]) or {}
+        path = target.split("/_history")[0]
+        kind, _, bare = path.rpartition("/")
+        # An id may be that of a Substance and of a Medication.
+        if kind.rpartition("/")[2] == "Substance":
+            return self._bundled.get(target) or self._bundled.get(f"Substance/{bare}")
+        return self._bundled.get(target) or self._bundled.get(bare)
 
 
 def medications(resources: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    """The Medication resources among others, by id and by the full address they came under."""
-    return {
-        each["id"]: each
-        for each in resources
-        if isinstance(each, dict) and each.get("resourceType") == "Medication" and isinstance(each.get("id"), str)
-    }
-
-
-# A code system and code, and whether the code was one: null and numbers are read as words for the look-up.
-_Code = tuple[str, str, bool]
-
-
-def _said(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[tuple[_Code, ...], tuple[str, ...], int]:
-    """The codes of a drug, all that is said of it in words, and the length of both."""
-    codes: list[_Code] = []
-    words = []
-    length = 0
-    text = concept.get("text")
-    if isinstance(text, str) and text:
-        text = normalised(text)
-        words.append(text)
-        length = len(text)
-    codings = concept.get("coding")
-    for coding in codings if isinstance(codings, list) else (codings,):
-        if isinstance(coding, dict):
-            code, display = coding.get("code"), coding.get("display")
-            given = isinstance(code, str)
-            code, system = str(code), str(coding.get("system"))
-            codes.append((system, code, given))
-            length += len(system) + len(code)
-            if isinstance(display, str) and display and display != text:
-                display = normalised(display)
-                words.append(display)
-                length += len(display)
-    reference = resource.get("medicationReference")
-    if isinstance(reference, dict):
-        display = reference.get("display")
-        if isinstance(display, str) and display and (display := normalised(display)) not in words:
-            words.append(display)
-            length += len(display)
-    return tuple(codes), tuple(words), length
-
-
-@lru_cache(maxsize=TEXTS)
-def _recognised(
-    codes: tuple[_Code, ...], words: tuple[str, ...], terminology: Terminology
-) -> tuple[Medicine, UnknownDrug | None]:
-    """The medicine by the first code that is known, else by its words; and the code that may be a gap."""
-    for system, code, _ in codes:
-        coded = terminology.find(system, code)
-        if coded and coded[0].concept.kind == "drug":
-            return _by_code(coded, words, terminology), None
-    found = _by_words(words, terminology) if words else NO_MEDICINE
-    return found, _gap(codes, words, found, terminology)
-
-
-def _gap(
-    codes: tuple[_Code, ...], words: tuple[str, ...], found: Medicine, terminology: Terminology
-) -> UnknownDrug | None:
-    """The code that may be a gap of the value sets; one whose words name another drug is none."""
-    given = [(system, code) for system, code, is_code in codes if is_code]
-    if not given or (words and not found.ingredients):
-        return None
-    # Of several, the one of a system that the value sets have says most; a local code is no gap of theirs.
-    system, code = next((each for each in given if terminology.knows_system(each[0])), given[0])
-    return UnknownDrug("" if system == "None" else system, code, found.ingredients)
-
-
-def _by_code(coded: tuple[Coded, ...], words: tuple[str, ...], terminology: Terminology) -> Medicine:
-    """A medicine by its code."""
-    ingredients = _ingredients((each.concept.name for each in coded if each.concept.kind == "drug"), terminology)
-    named = " | ".join((coded[0].display, *words))
-    if ingredients == ("cyanocobalamin",) and not _CYANOCOBALAMIN.search(named):
-        other = [form for form, pattern in _FORMS.items() if pattern.search(named)]
-        ingredients = (other[0],) if other else ingredients
-    elif "cobalamin" in ingredients:
-        form = _form_named(named)
-        ingredients = tuple(form if each == "cobalamin" and form else each for each in ingredients)
-    strengths: dict[str, Strength] = {}
-    for name in (*reversed(words), coded[0].display):
-        strengths.update(strengths_in(name, ingredients))
-    return Medicine(
-        ingredients,
-        False,
-        strengths,
-        _form(named, ingredients),
-        bool(_MULTIVITAMIN.search(named)),
-        combined=any(each.concept.name in _COMBINATIONS for each in coded) or lists_several(named),
-    )
-
-
-def _form_named(words: str) -> str | None:
-    """The one form of B12 that the words of a product of no stated form name."""
-    named = [form for form, pattern in (*_FORMS.items(), ("cyanocobalamin", _CYANOCOBALAMIN)) if pattern.search(words)]
-    return named[0] if len(named) == 1 else None
-
-
-def _by_words(words: tuple[str, ...], terminology: Terminology) -> Medicine:
-    """A medicine by its words; none that we know when they name nothing."""
-    named = " | ".join(words)
-    concepts = terminology.drugs_in_text(named)
-    if not concepts:
-        return NO_MEDICINE
-    ingredients = _ingredients(concepts, terminology)
-    strengths: dict[str, Strength] = {}
-    for name in reversed(words):
-        strengths.update(strengths_in(name, ingredients))
-    return Medicine(
-        ingredients,
-        True,
-        strengths,
-        _form(named, ingredients),
-        bool(_MULTIVITAMIN.search(named)),
-        combined=lists_several(named),
-    )
-
-
-def _ingredients(concepts: Iterable[str], terminology: Terminology) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each for name in concepts for each in terminology.drug_ingredients(name)))
-
-
-def _form(words: str, ingredients: tuple[str, ...]) -> Route | None:
-    """How the product is given, by its form; hydroxocobalamin is an injection unless its words say otherwise."""
-    if _SUBLINGUAL.search(words):
-        return Route.SUBLINGUAL
-    if _NASAL.search(words):
-        return Route.NASAL
-    if _INJECTION.search(words):
-        return Route.INJECTION
-    if _ORAL.search(words):
-        return Route.ORAL
-    if _INFUSION.search(words):
-        return Route.INTRAVENOUS
-    return Route.INJECTION if ingredients[:1] == ("hydroxocobalamin",) else None
-
-
-def _ingredient_strengths(product: dict[str, Any], medicine: Medicine, terminology: Terminology) -> dict[str, Strength]:
-    """Strengths that a Medication resource states for its ingredients."""
+    """The Medication resources among others by their id, and the Substances as `Substance/id`."""
     found = {}
-    items = _items(product)
-    for item in items:
-        strength = _ratio(first(item, "strength", "strengthRatio", "strengthQuantity", "amount"))
-        if strength is None:
-            continue
-        for name in _item_ingredients(item, medicine, terminology, len(items)):
-            found[name] = strength
+    for each in resources:
+        if isinstance(each, dict) and each.get("resourceType") in _SOLID and (id_ := _id_of(each)):
+            found[id_ if each["resourceType"] == "Medication" else f"Substance/{id_}"] = each
     return found
 
 
-def _items(product: dict[str, Any]) -> list[dict[str, Any]]:
-    """The ingredients of a Medication resource."""
-    inner = product.get("product")  # DSTU2 keeps the ingredients one level down
-    listed = first(product if not isinstance(inner, dict) else {**inner, **product}, "ingredient")
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+def _id_of(resource: dict[str, Any]) -> str:
+    own = resource.get("id")
+    return str(own) if isinstance(own, str | int) and not isinstance(own, bool) else ""
 
 
-def _item_concept(item: dict[str, Any]) -> dict[str, Any]:
-    """What an ingredient is, in the element of any version."""
-    concept = first(item, "itemCodeableConcept", "item")
-    found = concept.get("concept", concept) if isinstance(concept, dict) else {}
-    return found if isinstance(found, dict) else {}
+# --- how a drug is given ----------------------------------------------------------------------------------------
 
 
-def _item_ingredients(
-    item: dict[str, Any], medicine: Medicine, terminology: Terminology, items: int
+def _fold(values: Iterable[Any]) -> _Said:
+    """Any shape in which a drug arrives: CodeableConcept, Reference, CodeableReference, plain words, a list of them."""
+    concepts: list[dict[str, Any]] = []
+    references: list[dict[str, Any]] = []
+    resources: list[dict[str, Any]] = []
+    odd = False
+    left = list(values)
+    while left:
+        value = left.pop(0)
+        if value is None or value == {} or value == "":
+            continue
+        if isinstance(value, list):
+            left[:0] = value
+        elif isinstance(value, str):
+            (
+                references.append({"reference": value})
+                if _REFERENCE.fullmatch(value)
+                else concepts.append({"text": value})
+            )
+        elif not isinstance(value, dict):
+            odd = True
+        elif isinstance(value.get("resourceType"), str):
+            resources.append(value)
+        elif "concept" in value or isinstance(value.get("reference"), dict):
+            left[:0] = [value.get("concept"), value.get("reference")]
+        elif "coding" in value or "text" in value:
+            concepts.append(value)
+        else:
+            references.append(value)
+    return _Said(concepts, references, resources, odd)
+
+
+def _listed(product: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of a Medication that name what it holds; DSTU2 and STU3 have packages, DSTU2 has a `product`."""
+    inner, package = product.get("product"), product.get("package")
+    found = _as_list(product.get("ingredient"))
+    if isinstance(inner, dict):
+        found = [*found, *_as_list(inner.get("ingredient"))]
+    if isinstance(package, dict):
+        # The amount of a package's content is a number of units, no strength.
+        content = [each for each in _as_list(package.get("content")) if isinstance(each, dict)]
+        found = [*found, *({**each, "amount": None} for each in content)]
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _plain_names(concept: dict[str, Any]) -> Names | None:
+    """The names in a CodeableConcept of the usual shape; None for any other."""
+    text, codings = concept.get("text"), concept.get("coding")
+    if type(text) is not str or type(codings) is not list or len(text) > LONGEST_TEXT:
+        return None
+    codes = []
+    words = [text]
+    for coding in codings:
+        if type(coding) is not dict:
+            return None
+        system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
+        if type(system) is not str or type(code) is not str:
+            return None
+        codes.append((system, code, True))
+        if display is not None and display != text:
+            if type(display) is not str or len(display) > LONGEST_TEXT or display in words:
+                return None
+            words.append(display)
+    return Names(tuple(codes), tuple(words)) if text else None
+
+
+def _names(
+    concepts: Iterable[dict[str, Any]],
+    references: Iterable[dict[str, Any]] = (),
+    products: Iterable[dict[str, Any]] = (),
+) -> Names:
+    """The codes of a drug, and all that is said of it in words."""
+    codes: list[tuple[str, str, bool]] = []
+    words: list[str] = []
+    forms: list[str] = []
+    for product in products:
+        of_product = _fold([product.get("code")])
+        concepts = [*concepts, *of_product.concepts]
+        words += _strings(
+            [product.get("name"), product.get("brand"), *(each.get("display") for each in of_product.references)]
+        )
+        inner = product.get("product")
+        for holder in (product, inner if isinstance(inner, dict) else {}):
+            for form in _as_list(first(holder, "form", "doseForm")):
+                forms += texts_of(form)
+    for concept in concepts:
+        words += _strings(concept.get("text"))
+        for coding in _as_list(concept.get("coding")):
+            if isinstance(coding, dict):
+                code, system = coding.get("code"), coding.get("system")
+                if code is not None:
+                    codes.append((system if isinstance(system, str) else "", str(code), isinstance(code, str)))
+                words += _strings(coding.get("display"))
+            else:
+                words += _strings(coding)
+    for reference in references:
+        words += _strings(reference.get("display"))
+    named = Names(tuple(codes), tuple(dict.fromkeys(words)), tuple(forms))
+    if named.length > LONGEST_READ:
+        return named._replace(words=tuple(each[:LONGEST_READ] for each in named.words))
+    return named
+
+
+def _strings(value: Any) -> list[str]:
+    """The words in a value that should be a string."""
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    return [each for one in value for each in _strings(one)] if isinstance(value, list) else []
+
+
+def _as_list(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+# --- a product and its ingredients ------------------------------------------------------------------------------
+
+
+def _with_items(head: Found, names: Names, items: list[_Item], terminology: Terminology) -> Found:
+    """A product of this name with these ingredients: every one of them counts."""
+    drugs = [item.found.medicine for item in items]
+    forms, of_item = _forms(head, items)
+    others = {each for medicine in (head.medicine, *drugs) for each in medicine.ingredients} - COBALAMINS
+    ingredients = terminology.in_order(others | forms)
+    if not ingredients:
+        return head
+    strengths = _strengths(head, names, items, of_item, ingredients)
+    words = tuple(dict.fromkeys((*names.words, *(each for item in items for each in item.words))))
+    b12_alone = all(medicine.ingredients and COBALAMINS.issuperset(medicine.ingredients) for medicine in drugs)
+    medicine = Medicine(
+        ingredients,
+        head.medicine.by_text if head.medicine.ingredients else all(each.by_text for each in drugs if each.ingredients),
+        strengths,
+        form_of(words + names.forms, ingredients),
+        head.medicine.multivitamin or is_multivitamin(words, ingredients, strengths, terminology),
+        combined=head.medicine.combined or (len(items) > 1 and not b12_alone),
+    )
+    return head._replace(medicine=medicine)
+
+
+def _forms(head: Found, items: list[_Item]) -> tuple[set[str], dict[int, str]]:
+    """The forms of B12 in a product, and the one that each ingredient is which does not say so itself.
+
+    Vitamin B12 beside an ingredient of a named form is cyanocobalamin; by itself it is what the product is called.
+    """
+    named = {
+        each for item in items if not item.found.plain for each in item.found.medicine.ingredients if each in FORMS
+    }
+    plain = {place: item for place, item in enumerate(items) if item.found.plain}
+    own = {each for each in head.medicine.ingredients if each in COBALAMINS}
+    if head.plain:
+        fallback = own if not (named or plain) else set()
+    else:
+        fallback = own - ({"cobalamin"} if named or plain else set())
+    if not plain:
+        return named | fallback, {}
+    if named:
+        form = "cyanocobalamin"
+    elif not head.plain and len(own & FORMS.keys()) == 1:
+        (form,) = own & FORMS.keys()
+    else:
+        read = {each for item in plain.values() for each in item.found.medicine.ingredients} | own
+        form = "cyanocobalamin" if "cyanocobalamin" in read else "cobalamin"
+    return named | fallback | {form}, dict.fromkeys(plain, form)
+
+
+def _strengths(
+    head: Found, names: Names, items: list[_Item], of_item: Mapping[int, str], ingredients: tuple[str, ...]
+) -> dict[str, Strength]:
+    """The strengths by the name and by the ingredients; one on which the two contradict each other is not known."""
+    said: dict[str, list[Strength]] = {each: [] for each in ingredients}
+    unread: set[str] = set()
+    for name, strength in _of_head(head, names, items, ingredients).items():
+        if name in said:
+            said[name].append(strength)
+    for place, item in enumerate(items):
+        for name in _meant(place, item, items, of_item, ingredients):
+            own = item.strength or item.found.medicine.strengths.get(name)
+            own = own or next(iter(item.found.medicine.strengths.values()), None)
+            if isinstance(own, NotUnderstood):
+                unread.add(name)
+            elif own:
+                said[name].append(own)
+    return {
+        name: one for name, every in said.items() if (one := agreed(every)) and (name not in unread or len(every) == 1)
+    }
+
+
+def _of_head(head: Found, names: Names, items: list[_Item], ingredients: tuple[str, ...]) -> dict[str, Strength]:
+    """The strengths in the product's own name, read anew when its ingredients tell what it is ("Brand 5 mg")."""
+    found = dict(head.medicine.strengths)
+    if len(ingredients) > 1 or (len(items) == 1 and set(ingredients) != set(head.medicine.ingredients)):
+        for name in names.words:
+            if len(ingredients) > 1 or not found:
+                found.update(strengths_in(name, ingredients))
+    return found
+
+
+def _meant(
+    place: int, item: _Item, items: list[_Item], of_item: Mapping[int, str], ingredients: tuple[str, ...]
 ) -> tuple[str, ...]:
-    concept = _item_concept(item)
-    names: list[str] = []
-    codings = concept.get("coding")
-    for coding in codings if isinstance(codings, list) else []:
-        if isinstance(coding, dict):
-            found = terminology.find(str(coding.get("system")), str(coding.get("code")))
-            names += [each.concept.name for each in found if each.concept.kind == "drug"]
-    if not names:
-        names += terminology.drugs_in_text(" | ".join(_said(concept, {})[1]))
-    wanted = tuple(each for each in _ingredients(names, terminology) if each in medicine.ingredients)
-    if wanted or items > 1 or names:
-        return wanted
+    """The ingredients of the product whose strength an entry states."""
+    if place in of_item:
+        return (of_item[place],)
+    own = tuple(each for each in item.found.medicine.ingredients if each in ingredients)
+    if own or len(items) > 1 or item.words:
+        return own
     # One ingredient without a name that we know, in a product that we know: it is that one.
-    return tuple(each for each in medicine.ingredients if each in COBALAMINS or len(medicine.ingredients) == 1)
-
-
-def _ratio(value: Any) -> Strength | None:
-    if not isinstance(value, dict):
-        return None
-    numerator = value.get("numerator", value)
-    denominator = value.get("denominator")
-    mcg = _mass(numerator)
-    if mcg is None:
-        return None
-    per = denominator.get("value") if isinstance(denominator, dict) else None
-    units = Decimal(1) if per is None else number(per)
-    if units is None or units <= 0:
-        return None
-    if isinstance(denominator, dict) and str(first(denominator, "code", "unit")).lower() in ("ml", "millilitre"):
-        return Strength(mcg, units)
-    return Strength(mcg / units)
-
-
-def _mass(quantity: Any) -> Decimal | None:
-    if not isinstance(quantity, dict):
-        return None
-    value = number(quantity.get("value"))
-    unit = _MASS.get(str(first(quantity, "code", "unit")).lower())
-    return value * unit if value is not None and unit else None
+    forms = tuple(each for each in ingredients if each in COBALAMINS)
+    return ingredients if len(ingredients) == 1 else forms if len(forms) == 1 else ()
