@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
-from cards.memory import LONGEST_READ, TEXTS
+from cards.memory import LONGEST_READ, LONGEST_TEXT, TEXTS
 
 # Unicode's category Cf, which nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction.
 _UNSEEN = re.compile(
@@ -36,6 +35,15 @@ def normalised(text: str) -> str:
     The form is NFKC without unseen characters, with plain apostrophes, hyphens and fraction bars, and with one blank
     for any white space; nothing stands around it. "1½" becomes "1 1/2", "10²" becomes "10^2", "µg" has the Greek mu.
     """
+    form = _form(text)
+    if len(text) <= LONGEST_TEXT:
+        if len(_known) >= TEXTS:
+            _known.clear()
+        _known[text] = form
+    return form
+
+
+def _form(text: str) -> str:
     if not text.isascii():
         text = _FRACTION_AFTER_A_DIGIT.sub(" ", _UNSEEN.sub("", text[:_LONGEST_SENT]))
         text = unicodedata.normalize("NFKC", _POWER.sub("^", text)).translate(_PLAIN)
@@ -45,5 +53,7 @@ def normalised(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text[:_LONGEST_SENT]).split())[:LONGEST_READ].rstrip()
 
 
-# For short texts, of at most `LONGEST_TEXT` characters, which come again and again; longer ones would fill the memory.
-normalised_short = lru_cache(maxsize=TEXTS)(normalised)
+# The forms of short texts that came before, in memory only. `known_form(text) or normalised(text)` is what a reader
+# asks that reads many: names of drugs and diseases come again and again.
+_known: dict[str, str] = {}
+known_form = _known.get

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cards.memory import LONGEST_TEXT
-from cards.words import normalised, normalised_short
+from cards.words import known_form, normalised
 
 LOINC = "http://loinc.org"
 
@@ -17,13 +16,13 @@ def texts_of(concept: Any) -> list[str]:
     found = []
     text = concept.get("text")
     if isinstance(text, str) and text:
-        found.append(normalised_short(text) if len(text) <= LONGEST_TEXT else normalised(text))
+        found.append(known_form(text) or normalised(text))
     codings = concept.get("coding")
     for coding in codings if isinstance(codings, list) else (codings,):
         if isinstance(coding, dict):
             display = coding.get("display")
             if isinstance(display, str) and display:
-                found.append(normalised_short(display) if len(display) <= LONGEST_TEXT else normalised(display))
+                found.append(known_form(display) or normalised(display))
     return found
 
 

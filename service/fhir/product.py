@@ -14,7 +14,7 @@ from cards.memory import LONGEST_TEXT, TEXTS
 from cards.record import Medicine, Route, Strength, UnknownDrug
 from cards.strength import lists_several, strengths_in
 from cards.terminology import Coded, Terminology
-from cards.words import normalised, normalised_short
+from cards.words import known_form, normalised
 from service.fhir.dates import first
 from service.fhir.numbers import number
 
@@ -139,7 +139,7 @@ def _said(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[tuple[_Cod
     length = 0
     text = concept.get("text")
     if isinstance(text, str) and text:
-        text = normalised_short(text) if len(text) <= LONGEST_TEXT else normalised(text)
+        text = known_form(text) or normalised(text)
         words.append(text)
         length = len(text)
     codings = concept.get("coding")
@@ -151,7 +151,7 @@ def _said(concept: dict[str, Any], resource: dict[str, Any]) -> tuple[tuple[_Cod
             codes.append((system, code, given))
             length += len(system) + len(code)
             if isinstance(display, str) and display and display != text:
-                display = normalised_short(display) if len(display) <= LONGEST_TEXT else normalised(display)
+                display = known_form(display) or normalised(display)
                 words.append(display)
                 length += len(display)
     reference = resource.get("medicationReference")
