@@ -435,7 +435,6 @@ def goes_with_methotrexate(text: str) -> bool:
 _NAMES_B12 = re.compile(r"\bb[\s-]?12\b|cobalamin", re.IGNORECASE)
 
 
-@remembered
 def names_b12_in_text(text: str) -> bool:
     """Whether the words name vitamin B12 or a cobalamin, and do not deny or decline it."""
     return find_meant(_NAMES_B12, text, NAMED) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from cards.memory import LONGEST_READ, remembered
+from cards.memory import LONGEST_READ, LONGEST_TEXT, TEXTS
 
 # Unicode's category Cf, which nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction.
 _UNSEEN = re.compile(
@@ -14,6 +14,8 @@ _UNSEEN = re.compile(
     "\U000e0001\U000e0020-\U000e007f]"
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# Of what was sent, a part that is certain to hold as much as is read but for a text that is mostly white space.
+_LONGEST_SENT = 4 * LONGEST_READ
 # NFKC would make 112 of "1½" and 102 of "10²".
 _FRACTION_AFTER_A_DIGIT = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e\u2189])")
 _POWER = re.compile("(?<=[0-9])(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u2079])")
@@ -33,15 +35,25 @@ def normalised(text: str) -> str:
     The form is NFKC without unseen characters, with plain apostrophes, hyphens and fraction bars, and with one blank
     for any white space; nothing stands around it. "1½" becomes "1 1/2", "10²" becomes "10^2", "µg" has the Greek mu.
     """
-    if text.isascii() and text.isprintable() and "  " not in text:
-        return text[:LONGEST_READ].strip()
-    return _normalised(text)
+    form = _form(text)
+    if len(text) <= LONGEST_TEXT:
+        if len(_known) >= TEXTS:
+            _known.clear()
+        _known[text] = form
+    return form
 
 
-@remembered
-def _normalised(text: str) -> str:
+def _form(text: str) -> str:
     if not text.isascii():
-        text = _FRACTION_AFTER_A_DIGIT.sub(" ", _UNSEEN.sub("", text))
+        text = _FRACTION_AFTER_A_DIGIT.sub(" ", _UNSEEN.sub("", text[:_LONGEST_SENT]))
         text = unicodedata.normalize("NFKC", _POWER.sub("^", text)).translate(_PLAIN)
         text = _UNSEEN.sub("", text)
-    return " ".join(_CONTROL.sub(" ", text).split())[:LONGEST_READ]
+    elif text.isprintable() and "  " not in text:
+        return text[:LONGEST_READ].strip()
+    return " ".join(_CONTROL.sub(" ", text[:_LONGEST_SENT]).split())[:LONGEST_READ].rstrip()
+
+
+# The forms of short texts that came before, in memory only. `known_form(text) or normalised(text)` is what a reader
+# asks that reads many: names of drugs and diseases come again and again.
+_known: dict[str, str] = {}
+known_form = _known.get

@@ -195,6 +195,7 @@ class Phrases(NamedTuple):
     anew: frozenset[str]
     adverbs: frozenset[str]
     abbreviations: frozenset[str]
+    whose: frozenset[str]
 
 
 class PhraseError(Exception):
@@ -219,6 +220,7 @@ def phrases() -> Phrases:
         frozenset(told["begins anew"]),
         frozenset(told["adverbs"]),
         frozenset(told["abbreviations"]),
+        frozenset(macros["whose"].split("|")),
     )
 
 
@@ -482,6 +484,8 @@ class _Text:
 
     def _preceding(self, first: int, after: int, phrase: Phrase) -> tuple[int, int] | None:
         place = first - 1
+        while phrase.says is Assertion.ANOTHERS and place >= 0 and self.keys[place] in phrases().whose:
+            place -= 1
         if place >= 0 and self.kinds[place] in (_Kind.SEAM, _Kind.COMMA) and self._goes_on_loosely(after):
             # By itself in its part ("pernicious anaemia: excluded", "gastrectomy (declined)"): of the part before.
             while place >= 0 and self.kinds[place] in (_Kind.SEAM, _Kind.COMMA):

@@ -10,7 +10,7 @@ from typing import Any
 
 from cards.memory import remembered
 from cards.terminology import Terminology
-from cards.words import normalised
+from cards.words import known_form, normalised
 
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 # Every status of the resources that are read, in DSTU2, STU3, R4, R4B and R5.
@@ -81,13 +81,13 @@ def texts_of(value: Any) -> list[str]:
     found = []
     text = concept.get("text")
     if isinstance(text, str) and text:
-        found.append(normalised(text))
+        found.append(known_form(text) or normalised(text))
     codings = concept.get("coding")
     for coding in codings if isinstance(codings, list) else (codings,):
         if isinstance(coding, dict):
             display = coding.get("display")
             if isinstance(display, str) and display:
-                found.append(normalised(display))
+                found.append(known_form(display) or normalised(display))
         elif isinstance(coding, str):
             found.append(normalised(coding))
     return found

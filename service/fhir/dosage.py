@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from cards.memory import LONGEST_TEXT, remembered
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
-from cards.words import normalised
+from cards.words import known_form, normalised
 from service.fhir.codes import codings_of, texts_of
 from service.fhir.dates import first
 from service.fhir.numbers import number
@@ -125,7 +125,7 @@ def _text(dosage: dict[str, Any]) -> str:
     """The words of an instruction."""
     text, more = dosage.get("text"), first(dosage, "additionalInstruction", "additionalInstructions")
     if more is None and "patientInstruction" not in dosage:
-        return normalised(text) if isinstance(text, str) else ""
+        return known_form(text) or normalised(text) if isinstance(text, str) else ""
     found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
     return normalised(" ".join(each for each in found if isinstance(each, str)))

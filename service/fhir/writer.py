@@ -28,9 +28,11 @@ from cards.library import (
     Regimen,
     Step,
 )
+from cards.memory import LONGEST_READ
 from cards.record import Course, Site
 from cards.rule import Profile
 from cards.terminology import Terminology
+from cards.words import normalised
 from service.fhir.codes import codings_of, concept_of, listed
 from service.fhir.courses import has_an_id
 
@@ -376,18 +378,22 @@ def _site_of(concept: Any, terminology: Terminology) -> Site | None:
         if found := terminology.site(system, code):
             return Site(*found)
     text = concept_of(concept).get("text")
-    found = terminology.site_in_text(text) if isinstance(text, str) else None
+    found = terminology.site_in_text(normalised(text)) if isinstance(text, str) else None
     return Site(*found) if found else None
 
 
 def _moved_in_words(text: str, site: str, terminology: Terminology) -> str:
     """The instruction with the gluteal site replaced.
 
-    Raises `CannotWrite` when it would still name one, or when it also names one that is to be avoided.
+    Raises `CannotWrite` when it would still name one, when it also names one that is to be avoided, or when it is too
+    long to be read whole.
     """
+    sent, text = text, normalised(text)
     found = terminology.site_in_text(text)
     if not found or found[0] not in _GLUTEAL_SITES:
-        return text
+        return sent
+    if len(sent) > LONGEST_READ:
+        raise CannotWrite
     named = list(_GLUTEAL_WORDS.finditer(text))
     starts = [0, *(match.end() for match in named[:-1])]
     ends = [*(match.start() for match in named[1:]), len(text)]
