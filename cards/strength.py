@@ -11,10 +11,11 @@ from cards.record import Strength
 # No product holds more: what such a number is divided by or into would have no use.
 _LARGEST = Decimal(1_000_000_000)
 _MCG = {"mg": Decimal(1000), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
-# A number begins where it begins: to try each of its digits would take hours for a text of nothing else.
+# A number begins where it begins and has an end: to try each of its digits would take hours for a text of nothing
+# else.
 _STRENGTH = re.compile(
-    r"(?P<number>(?:(?<![\w.])\.)?(?<!\d)(?<!\d[.,])\d+(?:[.,]\d+)*)\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
-    r"(?:\s*(?:/|per|in)\s*(?P<volume>\d+(?:\.\d+)?)?\s*(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
+    r"(?P<number>(?:(?<![\w.])\.)?(?<!\d)(?<!\d[.,])\d{1,15}(?:[.,]\d{1,15}){0,4})\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
+    r"(?:\s*(?:/|per|in)\s{0,3}(?P<volume>\d{1,9}(?:\.\d{1,9})?)?\s{0,3}(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
     re.IGNORECASE,
 )
 # Which words of a product name stand for an ingredient, when a name lists several.

@@ -336,15 +336,15 @@ def _side_in_text(text: str, site: re.Match[str]) -> str | None:
 
 
 _ROUTES_IN_TEXT = [
-    ("intramuscular", r"\bi\.?m\.?\b|intra-?muscular\w*"),
-    ("subcutaneous", r"\bs\.?c\.?\b|\bsub-?cut\w*|\bsubq\b|\bsq\b"),
-    ("intravenous", r"\bi\.?v\.?\b|intra-?venous\w*"),
-    ("intradermal", r"intra-?dermal\w*"),
-    ("sublingual", r"sub-?lingual\w*|under the tongue|\bs\.?l\.?\b"),
-    ("buccal", r"\bbuccal\w*"),
-    ("nasal", r"(?:intra-?)?nasal\w*"),
-    ("oral", r"\boral\w*|by mouth|\bp\.?o\.?\b"),
-    ("transdermal", r"transdermal\w*|\bpatch\b"),
+    ("intramuscular", r"\bi\.?m\.?\b|intra-?muscular\w{0,9}"),
+    ("subcutaneous", r"\bs\.?c\.?\b|\bsub-?cut\w{0,12}|\bsubq\b|\bsq\b"),
+    ("intravenous", r"\bi\.?v\.?\b|intra-?venous\w{0,9}"),
+    ("intradermal", r"intra-?dermal\w{0,9}"),
+    ("sublingual", r"sub-?lingual\w{0,9}|under the tongue|\bs\.?l\.?\b"),
+    ("buccal", r"\bbuccal\w{0,9}"),
+    ("nasal", r"(?:intra-?)?nasal\w{0,9}"),
+    ("oral", r"\boral\w{0,9}|by mouth|\bp\.?o\.?\b"),
+    ("transdermal", r"transdermal\w{0,9}|\bpatch\b"),
 ]
 _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
 
@@ -428,7 +428,7 @@ def names_b12_in_text(text: str) -> bool:
 
 _INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
 _ANOTHER_INJECTION = re.compile(
-    r"\b(?:flu|influenza|covid\S*|vaccin\w*|immuni[sz]\w*|depot?|depo\S*|contracepti\w*|medroxyprogesterone|insulin|"
+    r"\b(?:flu|influenza|covid\w*|vaccin\w*|immuni[sz]\w*|depot?|depo\w*|contracepti\w*|medroxyprogesterone|insulin|"
     r"(?:cortico)?steroid\w*|joint|shoulder|knee|hip|epidural|facet|botox|botulinum|eye|intravitreal|denosumab|prolia|"
     r"goserelin|zoladex|leuprorelin|triptorelin|testosterone|methotrexate|heparin|enoxaparin|iron|antipsychotic)\b",
     re.IGNORECASE,

@@ -520,7 +520,7 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         concepts = tuple(coded.concept for coded in terminology.find(uri, code))
     else:
         concepts = _concepts_in(line.text or "", terminology)
-    length = re.search(r"(\d+) cm", line.text or "")
+    length = re.search(r"(\d{1,3}) cm", line.text or "")
     return Problem(
         concepts,
         status=line.status,

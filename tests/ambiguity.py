@@ -35,9 +35,12 @@ def _perhaps(_before: str, _behind: str) -> bool:
     return True
 
 
-def superlinear(pattern: re.Pattern[str]) -> str | None:
-    """What is wrong with a pattern: a word that makes it slow when repeated; None when it is linear."""
-    return _Automaton(pattern).fault()
+def superlinear(pattern: re.Pattern[str], *, anchored: bool = False) -> str | None:
+    """A word that makes a pattern slow when it is repeated; None when the pattern is linear.
+
+    `anchored`: it is tried at one place of the text, and not looked for everywhere.
+    """
+    return _Automaton(pattern).fault(anchored=anchored)
 
 
 class _Fragment:
@@ -260,13 +263,12 @@ class _Automaton:
                     return False
         return True
 
-    def fault(self) -> str | None:
+    def fault(self, *, anchored: bool) -> str | None:
         """A word that makes the pattern slow when repeated."""
         failing = [place for place in self._loops if not self._never_fails(place)]
         for place in failing:
             for before in self._chars_of(place):
-                word = self._search_meets(place, before) or self._doubles(place, before)
-                if word:
+                if word := ("" if anchored else self._search_meets(place, before)) or self._doubles(place, before):
                     return word
                 for other, circle in self._loops.items():
                     if place not in circle and (word := self._meets(other, place, before)):

@@ -42,7 +42,7 @@ from service.fhir.setting import Setting
 _NOT_LEBER = re.compile(r"amaurosis|stellate|glaucom|macular", re.I)
 _CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
 _OF_BOWEL = re.compile(
-    _CENTIMETRES.pattern + r"\w*\s*(?:of\s+)?(?:the\s+)?(?:(?:terminal|distal|small|diseased)\s+)*(?:ile\w+|bowel)",
+    _CENTIMETRES.pattern + r"\w{0,4}\s*(?:of\s+)?(?:the\s+)?(?:(?:terminal|distal|small|diseased)\s+){0,3}(?:ile\w|bowel)",
     re.I,
 )
 _NOT_PRESENT = frozenset({"refuted", "entered-in-error"})
