@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,15 @@ from typing import Any, NamedTuple
 import yaml
 
 from cards.fact import fact
-from cards.memory import remembered
+from cards.memory import LONGEST_TEXT, remembered
 
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
 _COLUMNS = ["system", "code", "display", "meaning", "specific", "evidence"]
+_KINDS_OF_WORDS = (*_KINDS, "allergens")
+_FRAGMENT = re.compile(r"<([a-z]\w+)>")
+# CPT's own words belong to the American Medical Association: its codes stand here without.
+_WITHOUT_TITLES = frozenset({"CPT"})
 PRODUCT_COLUMNS = ["system", "code", "display", "concepts", "source"]
 
 
@@ -103,12 +107,14 @@ class Terminology:
     def __init__(self, folder: Path) -> None:
         self._systems: dict[str, list[str]] = _yaml(folder / "systems.yaml")
         concepts = _yaml(folder / "concepts.yaml")
+        _write_out(concepts)
         vetoes, past = concepts.pop("condition_vetoes"), concepts.pop("past_vetoes")
         before = concepts.pop("vetoes_before")
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self._known_addresses = frozenset(address for each in self._systems.values() for address in each)
         self.drugs = tuple(concepts["drugs"])
         self._codes: dict[tuple[str, str], tuple[Coded, ...]] = {}
+        self._titles: dict[str, dict[str, tuple[Concept, ...]]] = {kind: {} for kind in _KINDS.values()}
         self._members: dict[str, list[Member]] = {}
         for subfolder, kind in _KINDS.items():
             for path in sorted((folder / subfolder).glob("*.csv")):
@@ -121,12 +127,12 @@ class Terminology:
             for each in members:
                 key = (name, each.system)
                 self._codes_of[key] = (*self._codes_of.get(key, ()), each.code)
-        self.drugs_in_text = _Words(concepts["drugs"]).find
+        self.drugs_in_text = self._or_title("drug", _Words(concepts["drugs"]).find)
         self.allergens = frozenset(concepts["allergens"])
         self.allergens_in_text = _Words(concepts["allergens"]).find
-        self.conditions_in_text = _Words(concepts["conditions"], vetoes, past, before).find
-        self.labs_in_text = _Words(concepts["labs"]).find
-        self.procedures_in_text = _Words(concepts["procedures"]).find
+        self.conditions_in_text = self._or_title("condition", _Words(concepts["conditions"], vetoes, past, before).find)
+        self.labs_in_text = self._or_title("lab", _Words(concepts["labs"]).find)
+        self.procedures_in_text = self._or_title("procedure", _Words(concepts["procedures"]).find)
 
     @classmethod
     @cache
@@ -137,6 +143,24 @@ class Terminology:
     def find(self, system: str, code: str) -> tuple[Coded, ...]:
         """What a code stands for; empty when no value set holds it."""
         return self._codes.get((system, code), ())
+
+    def titled(self, kind: str, text: str) -> tuple[Concept, ...]:
+        """What a text stands for that is the title of a code of the value sets, word for word.
+
+        Capitals, punctuation, American spelling and what a code system adds in brackets make no difference. Titles of
+        codes that say other things too (decision 13) stand for nothing by themselves.
+        """
+        return self._titles[kind].get(_plain(text), ()) if len(text) <= LONGEST_TEXT else ()
+
+    def _or_title(self, kind: str, find: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
+        """Names of concepts in a text: those of a code's title, else what `find` finds in the words."""
+
+        @remembered
+        def named(text: str) -> tuple[str, ...]:
+            known = self.titled(kind, text)
+            return tuple(dict.fromkeys(each.name for each in known)) if known else find(text)
+
+        return named
 
     def uri(self, system: str) -> str:
         """The canonical address of a code system, by its short name."""
@@ -236,6 +260,10 @@ class Terminology:
                 raise ValueSetError(f"{path}, line {line}: {code} stands here twice")
             seen.add((system, code))
             members.append(Member(system, code, display, meaning, key[1]))
+            if concept.specific and system not in _WITHOUT_TITLES:
+                titles, title = self._titles[kind], _plain(display)
+                if concept.name not in [each.name for each in titles.get(title, ())]:
+                    titles[title] = (*titles.get(title, ()), concept)
             for uri in self._addresses(system, path, line):
                 self._codes[uri, code] = (*self._codes.get((uri, code), ()), Coded(concept, display))
         if members:
@@ -268,6 +296,27 @@ def _rows(path: Path, columns: list[str]) -> Iterable[tuple[int, list[str]]]:
                 yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise ValueSetError(f"{path}: cannot be read: {fault}") from fault
+
+
+_TAG = re.compile(r" \((?:disorder|finding|procedure|situation|regime/therapy|product|substance|observable entity)\)$")
+_NO_WORD = re.compile(r"[^a-z0-9+]+")
+
+
+def _plain(text: str) -> str:
+    """A title without what differs from one system or edition to the next."""
+    words = _TAG.sub("", text.lower().replace("b>12<", "b12").removeprefix("[v]").removeprefix("[x]"))
+    return _NO_WORD.sub(" ", words.replace("ae", "e").replace("oe", "e")).removesuffix(" nos").strip()
+
+
+def _write_out(concepts: dict[str, Any]) -> None:
+    """Puts the `fragments`, such as `<b12>`, into the patterns that name them."""
+    fragments = concepts.pop("fragments")
+    for each in [each for kind in _KINDS_OF_WORDS for each in concepts[kind].values()]:
+        for key in ("text", "not"):
+            if key in each:
+                each[key] = [
+                    _FRAGMENT.sub(lambda found: f"(?:{fragments[found[1]]})", pattern) for pattern in each[key]
+                ]
 
 
 def _yaml(path: Path) -> Any:
@@ -449,6 +498,11 @@ _DEMENTIAS = {
     "lewy": re.compile(r"\blewy\b", re.IGNORECASE),
     "frontotemporal": re.compile(r"fronto-?temporal|\bpick'?s?\b", re.IGNORECASE),
 }
+_STAGE = re.compile(r"\b(?:stage|ckd|grade)[ -]?(?:stage )?g?([1-5][ab]?)(?![\w.])|\besrd\b", re.IGNORECASE)
+_HAEMOPHILIA = re.compile(
+    r"h(?:ae|e)mophili|willebrand|\bvwd\b|christmas disease|factor (?:viii|ix|8|9)\b", re.IGNORECASE
+)
+_HEMICOLECTOMY = re.compile(r"hemi-?colectomy", re.IGNORECASE)
 _TOTAL = re.compile(r"(?<!sub)(?<!sub-)(?<!sub )(?<!near-)(?<!near )\b(?:total|complete|completion)\b", re.IGNORECASE)
 _SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.IGNORECASE)
 _BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
@@ -472,6 +526,11 @@ def meaning_in_text(concept: str, text: str) -> str | None:
     """What the words add to a concept: how far an operation went, how strict a diet, or which dementia; else None."""
     if concept == "cognitive_impairment":
         return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
+    if concept == "ckd":
+        stage = _STAGE.search(text)
+        return stage[1].lower() if stage else "unspecified"
+    if concept == "bleeding_disorder":
+        return "haemophilia_or_willebrand" if _HAEMOPHILIA.search(text) else None
     if concept == "cobalamin_cobalt_allergy":
         return next((substance for substance, pattern in _REACTED_TO if pattern.search(text)), None)
     if concept == "vegan_diet":
@@ -480,7 +539,7 @@ def meaning_in_text(concept: str, text: str) -> str | None:
     if name == "gastrectomy":
         return "total" if _TOTAL.search(text) else "unspecified"
     if name == "ileal_resection":
-        return "unknown_length"
+        return "hemicolectomy" if _HEMICOLECTOMY.search(text) else "unknown_length"
     if name != "bariatric":
         return None
     if _DIVERSION.search(text):
