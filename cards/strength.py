@@ -15,7 +15,7 @@ _MCG = {"mg": Decimal(1000), "g": Decimal(1_000_000), "ng": Decimal("0.001")}
 # else.
 _STRENGTH = re.compile(
     r"(?P<number>(?:(?<![\w.])\.)?(?<!\d)(?<!\d[.,])\d{1,15}(?:[.,]\d{1,15}){0,4})\s*(?P<unit>milligrams?|micrograms?|mcg|µg|μg|ug|mg|ng|g)\b"
-    r"(?:\s*(?:/|per|in)\s{0,3}(?P<volume>\d{1,9}(?:\.\d{1,9})?)?\s{0,3}(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
+    r"(?:\s*(?:/|per|in)\s{0,3}(?P<volume>\d+(?:\.\d+)?)?\s{0,3}(?P<per>ml|millilit(?:re|er)s?|l)\b)?",
     re.IGNORECASE,
 )
 # Which words of a product name stand for an ingredient, when a name lists several.

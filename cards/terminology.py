@@ -14,13 +14,17 @@ from typing import Any, NamedTuple
 import yaml
 
 from cards.fact import fact
-from cards.memory import LONGEST_TEXT, remembered
+from cards.memory import remembered
 
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
 _COLUMNS = ["system", "code", "display", "meaning", "specific", "evidence"]
 _KINDS_OF_WORDS = (*_KINDS, "allergens")
 _FRAGMENT = re.compile(r"<([a-z]\w+)>")
+# Titles of products that list all they hold are long.
+_LONGEST_TITLE = 1_000
+# Meanings of a code's title that other words may make more precise.
+_LEAVES_OPEN = frozenset({"unspecified", "other"})
 # CPT's own words belong to the American Medical Association: its codes stand here without.
 _WITHOUT_TITLES = frozenset({"CPT"})
 PRODUCT_COLUMNS = ["system", "code", "display", "concepts", "source"]
@@ -150,15 +154,27 @@ class Terminology:
         Capitals, punctuation, American spelling and what a code system adds in brackets make no difference. Titles of
         codes that say other things too (decision 13) stand for nothing by themselves.
         """
-        return self._titles[kind].get(_plain(text), ()) if len(text) <= LONGEST_TEXT else ()
+        return self._titles[kind].get(_plain(text), ()) if len(text) <= _LONGEST_TITLE else ()
+
+    def meaning(self, kind: str, name: str, texts: Sequence[str]) -> str | None:
+        """What words add to a concept that they name: what its code would say, whose title they are, else the words."""
+        titled = [
+            each.meaning for text in texts for each in self.titled(kind, text) if each.name == name and each.meaning
+        ]
+        if titled and titled[0] not in _LEAVES_OPEN:
+            return titled[0]
+        return meaning_in_text(name, " ".join(texts)) or next(iter(titled), None)
 
     def _or_title(self, kind: str, find: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
-        """Names of concepts in a text: those of a code's title, else what `find` finds in the words."""
+        """Names of concepts in a text: of the code whose title it is, and what `find` finds in the words."""
 
         @remembered
         def named(text: str) -> tuple[str, ...]:
+            found = find(text)
+            if found and kind == "drug":
+                return found  # words tell the form where codes do not: RxNorm has one for B12 of any form
             known = self.titled(kind, text)
-            return tuple(dict.fromkeys(each.name for each in known)) if known else find(text)
+            return tuple(dict.fromkeys((*(each.name for each in known), *found))) if known else found
 
         return named
 
@@ -299,7 +315,7 @@ def _rows(path: Path, columns: list[str]) -> Iterable[tuple[int, list[str]]]:
 
 
 _TAG = re.compile(r" \((?:disorder|finding|procedure|situation|regime/therapy|product|substance|observable entity)\)$")
-_NO_WORD = re.compile(r"[^a-z0-9+]+")
+_NO_WORD = re.compile(r"[^a-z0-9+?]+")
 
 
 def _plain(text: str) -> str:
@@ -526,6 +542,8 @@ def meaning_in_text(concept: str, text: str) -> str | None:
     """What the words add to a concept: how far an operation went, how strict a diet, or which dementia; else None."""
     if concept == "cognitive_impairment":
         return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
+    if concept == "b12_injection":
+        return "injection"
     if concept == "ckd":
         stage = _STAGE.search(text)
         return stage[1].lower() if stage else "unspecified"

@@ -59,7 +59,6 @@ from cards.terminology import (
     goes_with_methotrexate,
     is_test_in_text,
     may_inject_b12_in_text,
-    meaning_in_text,
     names_b12_in_text,
     panels_in_text,
 )
@@ -561,7 +560,8 @@ def _procedure(line: ProcedureLine, terminology: Terminology) -> Procedure:
 
 def _concepts_in(text: str, terminology: Terminology) -> tuple[Concept, ...]:
     return tuple(
-        Concept("condition", name, meaning_in_text(name, text)) for name in terminology.conditions_in_text(text)
+        Concept("condition", name, terminology.meaning("condition", name, [text]))
+        for name in terminology.conditions_in_text(text)
     )
 
 

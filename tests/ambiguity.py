@@ -91,7 +91,8 @@ class _Automaton:
         if op is getattr(_op, "ATOMIC_GROUP", None):
             return self._sequence(value, flags)
         if op in (_op.MAX_REPEAT, _op.MIN_REPEAT, getattr(_op, "POSSESSIVE_REPEAT", None)):
-            return self._repeat(*value, flags)
+            least, most, parts = value
+            return self._repeat(least, most, parts, flags)
         if op in (_op.ASSERT, _op.ASSERT_NOT):
             return self._look(value, flags, wanted=op is _op.ASSERT)
         raise NotImplementedError(f"{op} is not known here")
@@ -138,9 +139,9 @@ class _Automaton:
     def _repeat(self, least: Any, most: Any, parts: Any, flags: int) -> _Fragment:
         unbounded = most is _op.MAXREPEAT or most > COPIES
         made = _Fragment.nothing()
-        for _ in range(least if unbounded else most):
+        for number in range(least if unbounded else most):
             copy = self._sequence(parts, flags)
-            if _ >= least:
+            if number >= least:
                 copy.empty.add(frozenset())
             made = self._then(made, copy)
         if unbounded:
@@ -283,7 +284,7 @@ class _Automaton:
         circle, wanted = self._loops[place], self._ancestors(place)
         # A new attempt that has not begun yet is None; the character before the word is the last of the word itself.
         begun: list[tuple[int | None, int, str, str]] = [(None, place, before, "")]
-        seen = {(None, place, before)}
+        seen: set[tuple[int | None, int, str]] = {(None, place, before)}
         while begun:
             attempt, at, last, word = begun.pop(0)
             for char in self._classes:

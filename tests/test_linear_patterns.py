@@ -132,8 +132,8 @@ def _all_patterns() -> dict[str, tuple[re.Pattern[str], bool]]:
                     found[f"{module.__name__}.{name}: {each.pattern}"] = each, False
     for each in _held(Terminology.load(), seen):
         found[f"value sets: {each.pattern}"] = each, False
-    for module, each, anchored in _written():
-        found[f"{module}: {each.pattern}"] = each, anchored
+    for source, each, anchored in _written():
+        found[f"{source}: {each.pattern}"] = each, anchored
     return found
 
 

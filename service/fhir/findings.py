@@ -309,7 +309,8 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
         named = _in_text(words, setting)
         if not named:
             return (), False
-        return tuple(Concept("condition", name, _meaning(name, words, setting)) for name in named), True
+        meaning = setting.terminology.meaning
+        return tuple(Concept("condition", name, meaning("condition", name, words)) for name in named), True
     if any(each.meaning == "unspecified" for each in coded):
         coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
@@ -320,22 +321,6 @@ def _concepts(code: Any, setting: Setting) -> tuple[tuple[Concept, ...], bool]:
     if _NOT_LEBER.search(" ".join(words)):
         coded = tuple(each for each in coded if each.name != "leber_hereditary_optic_neuropathy")
     return tuple(_named(each, meant, words) for each in coded), False
-
-
-_LEAVES_OPEN = frozenset({"unspecified", "other"})
-
-
-def _meaning(name: str, words: list[str], setting: Setting) -> str | None:
-    """What the words add to a condition: what its code would say, whose title they are, else what they say."""
-    titled = [
-        each.meaning
-        for text in words
-        for each in setting.terminology.titled("condition", text)
-        if each.name == name and each.meaning
-    ]
-    if titled and titled[0] not in _LEAVES_OPEN:
-        return titled[0]
-    return meaning_in_text(name, " ".join(words)) or next(iter(titled), None)
 
 
 def _named(concept: Concept, named: set[str], words: list[str]) -> Concept:
@@ -378,11 +363,8 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
             if name == "hospice_regime":
                 found.append(Concept("condition", "hospice_care"))
                 continue
-            titled = [each for each in setting.terminology.titled("procedure", text) if each.name == name]
-            if not titled:
-                meaning = "injection" if name == "b12_injection" else meaning_in_text(name, text)
-                titled = [Concept("procedure", name, meaning)]
-            found += titled
+            meaning = setting.terminology.meaning("procedure", name, [text])
+            found.append(Concept("procedure", name, meaning))
     return tuple(dict.fromkeys(found))
 
 
