@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,14 @@ from cards.words.assertion import (
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
 _COLUMNS = ["system", "code", "display", "meaning", "specific", "evidence"]
+_KINDS_OF_WORDS = (*_KINDS, "allergens")
+_FRAGMENT = re.compile(r"<([a-z]\w+)>")
+# Titles of products that list all they hold are long.
+_LONGEST_TITLE = 1_000
+# Meanings of a code's title that other words may make more precise.
+_LEAVES_OPEN = frozenset({"unspecified", "other"})
+# CPT's own words belong to the American Medical Association: its codes stand here without.
+_WITHOUT_TITLES = frozenset({"CPT"})
 PRODUCT_COLUMNS = ["system", "code", "display", "concepts", "source"]
 
 
@@ -119,9 +127,11 @@ class Terminology:
         except SystemsError as fault:
             raise ValueSetError(f"{folder / 'systems.yaml'}: {fault}") from fault
         concepts = _yaml(folder / "concepts.yaml")
+        _write_out(concepts)
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self.drugs = tuple(concepts["drugs"])
         self._codes: Codes[tuple[Coded, ...]] = Codes(self._systems)
+        self._titles: dict[str, dict[str, tuple[Concept, ...]]] = {kind: {} for kind in _KINDS.values()}
         self._members: dict[str, list[Member]] = {}
         for subfolder, kind in _KINDS.items():
             for path in sorted((folder / subfolder).glob("*.csv")):
@@ -136,7 +146,7 @@ class Terminology:
             for each in members:
                 key = (name, each.system)
                 self._codes_of[key] = (*self._codes_of.get(key, ()), each.code)
-        self.drugs_in_text = _Words(concepts["drugs"], NAMED).finder()
+        self.drugs_in_text = self._or_title("drug", _Words(concepts["drugs"], NAMED).finder())
         ingredients = (each for about in concepts["drugs"].values() for each in about["ingredients"])
         self._places = {name: place for place, name in enumerate(dict.fromkeys(ingredients))}
         self.allergens = frozenset(concepts["allergens"])
@@ -144,11 +154,11 @@ class Terminology:
         self.drugs_reacted_to_in_text = _Words(concepts["drugs"], SUFFERED).finder()
         self.vitamins_in_text = _Words(concepts["vitamins"], NAMED).finder()
         conditions = _Words(concepts["conditions"], DISEASE)
-        self.conditions_in_text = conditions.finder()
-        self.conditions_of_relatives_in_text = conditions.finder(Assertion.ANOTHERS)
-        self.conditions_planned_in_text = conditions.finder(Assertion.PLANNED)
-        self.labs_in_text = _Words(concepts["labs"], NAMED).finder()
-        self.procedures_in_text = _Words(concepts["procedures"], DONE).finder()
+        self.conditions_in_text = self._or_title("condition", conditions.finder())
+        self.conditions_of_relatives_in_text = self._or_title("condition", conditions.finder(Assertion.ANOTHERS))
+        self.conditions_planned_in_text = self._or_title("condition", conditions.finder(Assertion.PLANNED))
+        self.labs_in_text = self._or_title("lab", _Words(concepts["labs"], NAMED).finder())
+        self.procedures_in_text = self._or_title("procedure", _Words(concepts["procedures"], DONE).finder())
 
     @classmethod
     @cache
@@ -162,6 +172,36 @@ class Terminology:
         A code without a system (an empty one) counts where its form alone says of which it is.
         """
         return self._codes.get(system, code) or ()
+
+    def titled(self, kind: str, text: str) -> tuple[Concept, ...]:
+        """What a text stands for that is the title of a code of the value sets, word for word.
+
+        Capitals, punctuation, American spelling and what a code system adds in brackets make no difference. Titles of
+        codes that say other things too (decision 13) stand for nothing by themselves.
+        """
+        return self._titles[kind].get(_plain(text), ()) if len(text) <= _LONGEST_TITLE else ()
+
+    def meaning(self, kind: str, name: str, texts: Sequence[str]) -> str | None:
+        """What words add to a concept that they name: what its code would say, whose title they are, else the words."""
+        titled = [
+            each.meaning for text in texts for each in self.titled(kind, text) if each.name == name and each.meaning
+        ]
+        if titled and titled[0] not in _LEAVES_OPEN:
+            return titled[0]
+        return meaning_in_text(name, "; ".join(texts)) or next(iter(titled), None)
+
+    def _or_title(self, kind: str, find: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
+        """Names of concepts in a text: of the code whose title it is, and what `find` finds in the words."""
+
+        @remembered
+        def named(text: str) -> tuple[str, ...]:
+            found = find(text)
+            if found and kind == "drug":
+                return found  # words tell the form where codes do not: RxNorm has one for B12 of any form
+            known = self.titled(kind, text)
+            return tuple(dict.fromkeys((*(each.name for each in known), *found))) if known else found
+
+        return named
 
     def uri(self, system: str) -> str:
         """The canonical address of a code system, by its short name."""
@@ -279,6 +319,10 @@ class Terminology:
                 raise ValueSetError(f"{path}, line {line}: {code} stands here twice")
             seen.add((system, code))
             members.append(Member(system, code, display, meaning, key[1]))
+            if concept.specific and system not in _WITHOUT_TITLES:
+                titles, title = self._titles[kind], _plain(display)
+                if concept.name not in [each.name for each in titles.get(title, ())]:
+                    titles[title] = (*titles.get(title, ()), concept)
             self._check_system(system, path, line)
             self._codes[system, code] = (*(self._codes.of(system, code) or ()), Coded(concept, display))
         if members:
@@ -310,6 +354,27 @@ def _rows(path: Path, columns: list[str]) -> Iterable[tuple[int, list[str]]]:
                 yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise ValueSetError(f"{path}: cannot be read: {fault}") from fault
+
+
+_TAG = re.compile(r" \((?:disorder|finding|procedure|situation|regime/therapy|product|substance|observable entity)\)$")
+_NO_WORD = re.compile(r"[^a-z0-9+?]+")
+
+
+def _plain(text: str) -> str:
+    """A title without what differs from one system or edition to the next."""
+    words = _TAG.sub("", text.lower().replace("b>12<", "b12").removeprefix("[v]").removeprefix("[x]"))
+    return _NO_WORD.sub(" ", words.replace("ae", "e").replace("oe", "e")).removesuffix(" nos").strip()
+
+
+def _write_out(concepts: dict[str, Any]) -> None:
+    """Puts the `fragments`, such as `<b12>`, into the patterns that name them."""
+    fragments = concepts.pop("fragments")
+    for each in [each for kind in _KINDS_OF_WORDS for each in concepts[kind].values()]:
+        for key in ("text", "not"):
+            if key in each:
+                each[key] = [
+                    _FRAGMENT.sub(lambda found: f"(?:{fragments[found[1]]})", pattern) for pattern in each[key]
+                ]
 
 
 def _yaml(path: Path) -> Any:
@@ -362,15 +427,15 @@ def _side_in_text(text: str, site: re.Match[str]) -> str | None:
 
 
 _ROUTES_IN_TEXT = [
-    ("intramuscular", r"\bi\.?m\.?\b|intra-?muscular\w*"),
-    ("subcutaneous", r"\bs\.?c\.?\b|\bsub-?cut\w*|\bsubq\b|\bsq\b"),
-    ("intravenous", r"\bi\.?v\.?\b|intra-?venous\w*"),
-    ("intradermal", r"intra-?dermal\w*"),
-    ("sublingual", r"sub-?lingual\w*|under the tongue|\bs\.?l\.?\b"),
-    ("buccal", r"\bbuccal\w*"),
-    ("nasal", r"(?:intra-?)?nasal\w*"),
-    ("oral", r"\boral\w*|by mouth|\bp\.?o\.?\b"),
-    ("transdermal", r"transdermal\w*|\bpatch\b"),
+    ("intramuscular", r"\bi\.?m\.?\b|intra-?muscular\w{0,9}"),
+    ("subcutaneous", r"\bs\.?c\.?\b|\bsub-?cut\w{0,12}|\bsubq\b|\bsq\b"),
+    ("intravenous", r"\bi\.?v\.?\b|intra-?venous\w{0,9}"),
+    ("intradermal", r"intra-?dermal\w{0,9}"),
+    ("sublingual", r"sub-?lingual\w{0,9}|under the tongue|\bs\.?l\.?\b"),
+    ("buccal", r"\bbuccal\w{0,9}"),
+    ("nasal", r"(?:intra-?)?nasal\w{0,9}"),
+    ("oral", r"\boral\w{0,9}|by mouth|\bp\.?o\.?\b"),
+    ("transdermal", r"transdermal\w{0,9}|\bpatch\b"),
 ]
 _ROUTE_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ROUTES_IN_TEXT]
 
@@ -442,7 +507,7 @@ def names_b12_in_text(text: str) -> bool:
 
 _INJECTION = re.compile(r"\binjection|\binj\b", re.IGNORECASE)
 _ANOTHER_INJECTION = re.compile(
-    r"\b(?:flu|influenza|covid\S*|vaccin\w*|immuni[sz]\w*|depot?|depo\S*|contracepti\w*|medroxyprogesterone|insulin|"
+    r"\b(?:flu|influenza|covid\w*|vaccin\w*|immuni[sz]\w*|depot?|depo\w*|contracepti\w*|medroxyprogesterone|insulin|"
     r"(?:cortico)?steroid\w*|joint|shoulder|knee|hip|epidural|facet|botox|botulinum|eye|intravitreal|denosumab|prolia|"
     r"goserelin|zoladex|leuprorelin|triptorelin|testosterone|methotrexate|heparin|enoxaparin|iron|antipsychotic)\b",
     re.IGNORECASE,
@@ -463,6 +528,11 @@ _DEMENTIAS = {
     "lewy": re.compile(r"\blewy\b", re.IGNORECASE),
     "frontotemporal": re.compile(r"fronto-?temporal|\bpick'?s?\b", re.IGNORECASE),
 }
+_STAGE = re.compile(r"\b(?:stage|ckd|grade)[ -]?(?:stage )?g?([1-5][ab]?)(?![\w.])|\besrd\b", re.IGNORECASE)
+_HAEMOPHILIA = re.compile(
+    r"h(?:ae|e)mophili|willebrand|\bvwd\b|christmas disease|factor (?:viii|ix|8|9)\b", re.IGNORECASE
+)
+_HEMICOLECTOMY = re.compile(r"hemi-?colectomy", re.IGNORECASE)
 _TOTAL = re.compile(r"(?<!sub)(?<!sub-)(?<!sub )(?<!near-)(?<!near )\b(?:total|complete|completion)\b", re.IGNORECASE)
 _SLEEVE_OR_BAND = re.compile(r"\b(sleeve|band)", re.IGNORECASE)
 _BYPASS = re.compile(r"bypass|roux|\brygb\b|\boagb\b|\bsadi\b", re.IGNORECASE)
@@ -486,6 +556,13 @@ def meaning_in_text(concept: str, text: str) -> str | None:
     """What the words add to a concept: how far an operation went, how strict a diet, or which dementia; else None."""
     if concept == "cognitive_impairment":
         return next((kind for kind, pattern in _DEMENTIAS.items() if pattern.search(text)), None)
+    if concept == "b12_injection":
+        return "injection"
+    if concept == "ckd":
+        stage = _STAGE.search(text)
+        return stage[1].lower() if stage else "unspecified"
+    if concept == "bleeding_disorder":
+        return "haemophilia_or_willebrand" if _HAEMOPHILIA.search(text) else None
     if concept == "cobalamin_cobalt_allergy":
         return next((substance for substance, pattern in _REACTED_TO if pattern.search(text)), None)
     if concept == "vegan_diet":
@@ -494,7 +571,7 @@ def meaning_in_text(concept: str, text: str) -> str | None:
     if name == "gastrectomy":
         return "total" if find_meant(_TOTAL, text, DONE) else "unspecified"
     if name == "ileal_resection":
-        return "unknown_length"
+        return "hemicolectomy" if _HEMICOLECTOMY.search(text) else "unknown_length"
     if name != "bariatric":
         return None
     if _DIVERSION.search(text):

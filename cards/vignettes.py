@@ -60,7 +60,6 @@ from cards.terminology import (
     goes_with_methotrexate,
     is_test_in_text,
     may_inject_b12_in_text,
-    meaning_in_text,
     names_b12_in_text,
     panels_in_text,
 )
@@ -348,7 +347,8 @@ def record(vignette: Vignette, today: date, terminology: Terminology) -> Patient
         procedures=tuple(_procedure(each, terminology) for each in vignette.procedures),
         allergies=tuple(_allergy(each, terminology) for each in vignette.allergies if not each.over),
         family=tuple(
-            Relative(_called(terminology.conditions_of_relatives_in_text(each), each)) for each in vignette.family
+            Relative(_called(terminology, terminology.conditions_of_relatives_in_text(each), each))
+            for each in vignette.family
         ),
         planned=tuple(
             _planned(each, source, terminology)
@@ -523,7 +523,7 @@ def _problem(line: ProblemLine, terminology: Terminology) -> Problem:
         concepts = tuple(coded.concept for coded in terminology.find(uri, code))
     else:
         concepts = _concepts_in(line.text or "", terminology)
-    length = re.search(r"(\d+) cm", line.text or "")
+    length = re.search(r"(\d{1,3}) cm", line.text or "")
     return Problem(
         concepts,
         status=line.status,
@@ -565,11 +565,11 @@ def _procedure(line: ProcedureLine, terminology: Terminology) -> Procedure:
 
 
 def _concepts_in(text: str, terminology: Terminology) -> tuple[Concept, ...]:
-    return _called(terminology.conditions_in_text(text), text)
+    return _called(terminology, terminology.conditions_in_text(text), text)
 
 
-def _called(names: Iterable[str], text: str) -> tuple[Concept, ...]:
-    return tuple(Concept("condition", name, meaning_in_text(name, text)) for name in names)
+def _called(terminology: Terminology, names: Iterable[str], text: str) -> tuple[Concept, ...]:
+    return tuple(Concept("condition", name, terminology.meaning("condition", name, [text])) for name in names)
 
 
 def _indications(text: str, terminology: Terminology) -> tuple[Concept, ...]:
@@ -603,7 +603,7 @@ def _planned(line: PlannedLine, source: Source, terminology: Terminology) -> Pla
         source,
         concepts=(
             *tests,
-            *_called(terminology.conditions_planned_in_text(line.text), line.text),
+            *_called(terminology, terminology.conditions_planned_in_text(line.text), line.text),
             *([Concept("lab", line.of)] if line.of else []),
         ),
         names_b12=names_b12_in_text(line.text),

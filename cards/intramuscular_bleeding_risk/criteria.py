@@ -56,7 +56,7 @@ def _into_muscle(order: Order) -> bool:
 def _bleeding_disorder(record: PatientRecord) -> bool:
     """Haemophilia or von Willebrand disease; platelets speak by their count."""
     return has(record, "bleeding_disorder") and any(
-        concept.name == "bleeding_disorder" and (concept.meaning == "haemophilia_or_willebrand" or problem.by_text)
+        concept.name == "bleeding_disorder" and concept.meaning == "haemophilia_or_willebrand"
         for problem in record.problems
         if problem.present and problem.certain
         for concept in problem.concepts

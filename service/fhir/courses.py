@@ -83,12 +83,12 @@ _REASONS = {
     WhyNot.NORMAL_LEVEL: re.compile(
         r"(?<!until )(?<!once )(?<!when )\bnormal|\breplete"
         r"|\b(?:high|raised|elevated) (?:serum )?(?:vitamin )?(?:level|b ?-?12)"
-        r"|(?:level|b ?-?12|cobalamin)s?\s*(?:levels? |result )?"
-        r"(?:(?:is|are|was|were|now|too|very|at|of|has|have|been)\s+|[=:]\s*)*"
+        r"|(?:level|b ?-?12|cobalamin)s?\s{0,3}(?:levels? |result )?"
+        r"(?:(?:is|are|was|were|now|too|very|at|of|has|have|been)\s{1,3}|[=:]\s{0,3}){0,6}"
         # "B12 level >1500", "level 1500 ng/L"; "B12 1000 mcg" is a dose. From 400 on nobody calls a level low: over
         # 350 ng/L deficiency is unlikely (`b12_replete_above`), and pmol/L are more.
         r"(?:(?:high|ok|okay|fine|good|adequate|satisfactory|corrected|raised|elevated|(?:with)?in range"
-        r"|above (?:the )?range)\b|(?:(?:>|≥|over|above|more than|greater than)\s*=?\s*)?"
+        r"|above (?:the )?range)\b|(?:(?:>|≥|over|above|more than|greater than)\s{0,3}=?\s{0,3})?"
         r"(?:[4-9]\d\d|\d{4,5})\b(?!\s*(?:mcg|micro|mg|ug|µg|μg)))",
         re.I,
     ),

@@ -43,7 +43,8 @@ from service.fhir.setting import Setting
 _NOT_LEBER = re.compile(r"amaurosis|stellate|glaucom|macular", re.I)
 _CENTIMETRES = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(?:cm\b|centimet)", re.I)
 _OF_BOWEL = re.compile(
-    _CENTIMETRES.pattern + r"\w*\s*(?:of\s+)?(?:the\s+)?(?:(?:terminal|distal|small|diseased)\s+)*(?:ile\w+|bowel)",
+    _CENTIMETRES.pattern
+    + r"\w{0,4}\s*(?:of\s+)?(?:the\s+)?(?:(?:terminal|distal|small|diseased)\s+){0,3}(?:ile\w|bowel)",
     re.I,
 )
 _NOT_PRESENT = frozenset({"refuted", "entered-in-error"})
@@ -402,7 +403,8 @@ def _concepts(
         names = _in_text(words, in_text)
         if not names:
             return (), False
-        return tuple(Concept("condition", name, meaning_in_text(name, "; ".join(words))) for name in names), True
+        meaning = setting.terminology.meaning
+        return tuple(Concept("condition", name, meaning("condition", name, words)) for name in names), True
     if any(each.meaning == "unspecified" for each in coded):
         coded = tuple(_with_extent(each, words) for each in coded)
     if all(each.specific for each in coded):
@@ -451,7 +453,7 @@ def _in_words(words: list[str], setting: Setting) -> tuple[Concept, ...]:
             if name == "hospice_regime":
                 found.append(Concept("condition", "hospice_care"))
                 continue
-            meaning = "injection" if name == "b12_injection" else meaning_in_text(name, text)
+            meaning = setting.terminology.meaning("procedure", name, [text])
             found.append(Concept("procedure", name, meaning))
     return tuple(dict.fromkeys(found))
 

@@ -98,18 +98,18 @@ _OVER = _pattern(rf"\b(?:over|within|in)\s+(?:a\s+)?(?:{_N}\s*)?{_UNIT}\b")
 
 _DAYS_A_WEEK = _pattern(rf"\b{_N}\s*days?\s*(?:in\s+)?{_PER}\s*week\b")
 _RANGE_LY = _pattern(rf"\b{_N}{_TO}{_N}[\s-]*(hourly|weekly|monthly|yearly)\b")
-_EVERY_RANGE = _pattern(rf"\b(?:every|each|q)\s*{_N}\s*{_UNIT}?{_TO}{_N}\s*-?\s*{_UNIT}\b")
+_EVERY_RANGE = _pattern(rf"\b(?:every|each|q)\s*{_N}\s{{0,3}}{_UNIT}?{_TO}{_N}[\s-]*{_UNIT}\b")
 _TO_SHORTHAND = r"(?:(\d{1,2})(?:/(?:7|52|12))?\s*(?:-|–|to)\s*)?(\d{1,2})/(7|52|12)"
 _EVERY_SHORTHAND = _pattern(rf"\b(?:every|each|at intervals of)\s*{_TO_SHORTHAND}(?![\d/])")
-_TIMES_EVERY = _pattern(rf"\b{_N_TIMES}\s*(?:x|times)?\s*(?:in\s+)?every\s+{_N}\s*{_UNIT}\b")
+_TIMES_EVERY = _pattern(rf"\b{_N_TIMES}\s{{0,3}}(?:x|times)?\s{{0,3}}(?:in\s+)?every\s+{_N}\s*{_UNIT}\b")
 _EVERY_SHORT = _pattern(rf"\b(?:q|every)\.?\s?(\d{{1,3}})(?:\s*-\s*(\d{{1,3}}))?\s?{_SHORT}\b")
 _TIMES_LY = _pattern(
     rf"\b{_N}\s*(?:x|times|doses|injections)\s*(daily|weekly|monthly|yearly)\b|\b(once|twice|thrice)[\s-]+(daily|weekly|monthly|yearly)\b"
 )
-_TIMES = _pattern(rf"\b{_N_TIMES}\s*(?:x|times?|doses?|injections?)?\s*(?:in\s+)?{_PER}\s*{_ONE_UNIT}")
+_TIMES = _pattern(rf"\b{_N_TIMES}\s{{0,3}}(?:x|times?|doses?|injections?)?\s{{0,3}}(?:in\s+)?{_PER}\s*{_ONE_UNIT}")
 _X_TIMES = _pattern(rf"\bx\s?(\d{{1,2}})\s*{_PER}\s*{_ONE_UNIT}|\b(\d{{1,2}})\s*x\s*{_ONE_UNIT}")
 _N_LY = _pattern(rf"\b{_N}[\s-]*(hourly|weekly|monthly|yearly)\b")
-_EVERY = _pattern(rf"\b(?:every|each)\s+(?:{_N}\s*-?\s*)?{_UNIT}\b")
+_EVERY = _pattern(rf"\b(?:every|each)\s+(?:{_N}[\s-]*)?{_UNIT}\b")
 _OTHER = r"\b(?:alternate|alternating|alt\.?|every other|every second|every 2nd)[\s-]+"
 _FIXED = [
     (_pattern(pattern), times, every, unit)

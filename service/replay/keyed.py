@@ -13,7 +13,7 @@ from service.replay.patient import KINDS
 NO_KIND = "(none)"
 _LOINC = "http://loinc.org"
 _NEEDED = KINDS | {"Medication"}
-_LAST_PART = re.compile(r"([^/:#]+)(/_history.*)?$")
+_LAST_PART = re.compile(r"(?<![^/:#])([^/:#]+)(/_history.*)?$")
 
 
 class Keyed(NamedTuple):

@@ -104,7 +104,7 @@ def test_a_condition_is_certain_unless_it_is_marked_as_not_yet_confirmed(verific
         (None, {B12_DEFICIENCY: False}),
         ("Riboflavin deficiency", {B12_DEFICIENCY: False}),
         ("Vitamin B12 deficiency", {B12_DEFICIENCY: True}),
-        ("B12 and folate deficiency", {B12_DEFICIENCY: False}),
+        ("B12 and folate deficiency", {B12_DEFICIENCY: True}),
     ],
 )
 def test_e53_8_is_b12_deficiency_only_when_its_words_say_so(
