@@ -103,7 +103,8 @@ def is_meant(text: str, start: int, end: int, sense: Sense) -> bool:
     found = _analysed(text)
     if not found.scopes and not found.stops:
         return True
-    if any(start < each < end for each in found.stops):
+    # The full stop of "def." ends a name, it does not stand in one.
+    if any(start < each < end - 1 for each in found.stops):
         return False
     return sense.against.isdisjoint(_bearing(text, start, end, acts=sense.acts))
 
@@ -261,8 +262,8 @@ def _inside_a_group(match: re.Match[str]) -> bool:
     return before.count("(") > before.count(")")
 
 
-_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_")
-_STARRED = re.compile(r"[^\W_]+\*|" + _TOKEN.pattern)
+_TOKEN = re.compile(r"[^\W_]++(?:'[^\W_]++)*+|[^\w\s]|_")
+_STARRED = re.compile(r"[^\W_]++\*|" + _TOKEN.pattern)
 
 
 def _key(word: str) -> str:

@@ -22,7 +22,7 @@ FINDERS = {
     "drugs": TERMINOLOGY.drugs_in_text,
 }
 
-# What is written on problem lists: general practitioners, neurologists, haematologists, coders; both sides of the ocean.
+# What is written on problem lists: general practitioners, neurologists, haematologists, coders; both sides of the sea.
 CONDITIONS: dict[str, list[str]] = {
     "pernicious_anemia": [
         "Pernicious anaemia",
@@ -673,10 +673,16 @@ NEAR_MISSES: list[tuple[str, str]] = [
         "Rotator cuff sleeve",
         "Gastric lavage",
     )),
-    *((text, "gastrectomy_status") for text in ("Gastric sleeve", "Sleeve gastrectomy", "Gastrostomy", "Gastroscopy", "Stomach ache")),
+    *((text, "gastrectomy_status") for text in (
+        "Gastric sleeve", "Sleeve gastrectomy", "Gastrostomy", "Gastroscopy", "Stomach ache",
+    )),
     *((text, "celiac") for text in ("Coeliac artery stenosis", "Celiac plexus block", "Coeliac axis compression")),
-    *((text, "folate_deficiency") for text in ("Low folate intake", "Folate normal", "Folic acid low dose", "On folic acid")),
-    *((text, "short_bowel_sibo_malabsorption") for text in ("Lactose malabsorption", "Fructose malabsorption", "Short stature")),
+    *((text, "folate_deficiency") for text in (
+        "Low folate intake", "Folate normal", "Folic acid low dose", "On folic acid",
+    )),
+    *((text, "short_bowel_sibo_malabsorption") for text in (
+        "Lactose malabsorption", "Fructose malabsorption", "Short stature",
+    )),
     *((text, "nitrous_oxide_exposure") for text in (
         "Nitric oxide",
         "Injury NOS, exposure to cold",
@@ -692,7 +698,9 @@ NEAR_MISSES: list[tuple[str, str]] = [
         "Allergy clinic, B12 injection given",
         "Allergic rhinitis",
     )),
-    *((text, "leber_hereditary_optic_neuropathy") for text in ("Leber congenital amaurosis", "Hereditary optic atrophy")),
+    *((text, "leber_hereditary_optic_neuropathy") for text in (
+        "Leber congenital amaurosis", "Hereditary optic atrophy",
+    )),
 ]  # fmt: skip
 
 
