@@ -17,8 +17,8 @@ from cards.wording import SOURCE_NAMES
 from service.demo import words
 from service.demo.words import Resource, name_of, objects, text
 from service.fhir import sources
-from service.fhir.dates import first, when
-from service.fhir.numbers import number
+from service.fhir.dates import first, if_known, when
+from service.fhir.numbers import known_number
 
 _NOT_CURRENT = frozenset({"stopped", "completed", "cancelled", "ended", "entered-in-error", "not-taken"})
 _STATES = {
@@ -88,7 +88,7 @@ def chart(request: Mapping[str, Any], terminology: Terminology, zone: ZoneInfo, 
     received = sources.received(sent if isinstance(sent, dict) else None, set(Source), str(patient_id))
     reading = _Reading(received, terminology, zone)
     patient = next(iter(objects(received[Source.PATIENT].resources)), {})
-    born = when(patient.get("birthDate"), zone)
+    born = if_known(when(patient.get("birthDate"), zone))
     return Chart(
         age=_age(born, today),
         sex=text(patient.get("gender")) or "sex not recorded",
@@ -218,11 +218,11 @@ class _Reading:
         """The B12 and haemoglobin results that have a number, a unit we know and a day."""
         found = []
         for each in objects(self._received[Source.LABS].resources):
-            concept, on = self._concept(each), when(first(each, "effectiveDateTime", "issued"), self._zone)
+            concept, on = self._concept(each), if_known(when(first(each, "effectiveDateTime", "issued"), self._zone))
             quantity = each.get("valueQuantity")
             if concept not in _PLOTTED or on is None or not isinstance(quantity, dict):
                 continue
-            value = number(quantity.get("value"))
+            value = known_number(quantity.get("value"))
             unit = text(quantity.get("unit")) or text(quantity.get("code"))
             try:
                 canonical = to_canonical(concept, value if value is not None else Decimal("NaN"), unit)
@@ -237,12 +237,14 @@ class _Reading:
         found = []
         for source, how in ((Source.DOSES, ""), (Source.STATEMENTS, ", as told")):
             for each in objects(self._received[source].resources):
-                on = when(_given_on(each), self._zone)
+                on = if_known(when(_given_on(each), self._zone))
                 if on and self._is_b12_injection(each):
                     found.append(Given(on.latest, f"{self._name(each)}{how}"))
         for each in objects(self._received[Source.CLAIMS].resources):
             entry = self.claim(each)
-            on = next((when(line.get("servicedDate"), self._zone) for line in objects(each.get("item"))), None)
+            on = next(
+                (if_known(when(line.get("servicedDate"), self._zone)) for line in objects(each.get("item"))), None
+            )
             if on:
                 found.append(Given(on.latest, f"{entry.name}, claimed for"))
         return found
@@ -287,7 +289,7 @@ class _Reading:
         return None
 
     def _entry(self, name: str, more: str, day: Any, *, past: bool = False) -> Entry:
-        shown: When | None = when(day, self._zone)
+        shown = if_known(when(day, self._zone))
         return Entry(_capitalised(name) or "No name", more, words.moment(shown), past)
 
 
@@ -340,7 +342,7 @@ def _value(resource: Resource, terminology: Terminology) -> str:
 def _quantity(quantity: Any) -> str:
     if not isinstance(quantity, dict):
         return ""
-    value = number(quantity.get("value"))
+    value = known_number(quantity.get("value"))
     shown = words.plain(value) if value is not None else "no value"
     return (
         f"{text(quantity.get('comparator'))}{shown} {text(quantity.get('unit')) or text(quantity.get('code'))}".strip()

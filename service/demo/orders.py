@@ -14,7 +14,7 @@ from cards.rule import Hook
 from cards.terminology import Terminology
 from service.demo import words
 from service.demo.words import Resource, name_of, objects, text
-from service.fhir.numbers import number
+from service.fhir.numbers import known_number
 
 FIELDS = ("drug", "dose", "unit", "route", "site", "times", "period", "period_unit", "end")
 _MEDICINES = frozenset({"MedicationRequest", "MedicationOrder"})
@@ -174,7 +174,7 @@ def _object(holder: Resource, member: str) -> Resource:
 
 
 def _number(value: Any) -> str:
-    found = number(value)
+    found = known_number(value)
     return words.plain(found) if found is not None else ""
 
 
@@ -240,7 +240,7 @@ def _set_or_take_away(holder: Resource, member: str, value: Any) -> None:
 
 
 def _positive(value: str) -> int | float:
-    found = number(value)
+    found = known_number(value)
     if found is None or found <= 0:
         raise WrongEdit("This must be a number above 0.")
     return int(found) if found == int(found) else float(found)

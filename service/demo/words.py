@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from cards.calendar import in_words
 from cards.record import Amount, AmountUnit, Instruction, Repeat, When
 from cards.terminology import Terminology
-from service.fhir.dates import when
+from service.fhir.dates import if_known, when
 from service.fhir.dosage import read_instructions
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -99,7 +99,7 @@ def moment(found: When | None) -> str:
 
 def dated(value: Any, zone: ZoneInfo) -> str:
     """A FHIR date in words."""
-    return moment(when(value, zone))
+    return moment(if_known(when(value, zone)))
 
 
 def plain(number: Decimal) -> str:

@@ -10,7 +10,7 @@ from cards.record import Allergy, Reaction, Unreadable
 from cards.words import normalised
 from cards.words.assertion import SUFFERED, find_meant
 from service.fhir.codes import code_in, codings_of, listed, texts_of, unread
-from service.fhir.dates import first, when
+from service.fhir.dates import first, happened, if_known
 from service.fhir.setting import Setting
 
 _NO_LONGER = frozenset({"inactive", "resolved", "refuted", "entered-in-error"})
@@ -35,16 +35,16 @@ def allergy(resource: dict[str, Any], setting: Setting) -> Allergy | Unreadable 
     substances = tuple(dict.fromkeys(each for code in named for each in _substances(code, setting)))
     if not substances:
         why = unread(code, setting.terminology)
-        return Unreadable(None, when(first(resource, *_RECORDED), setting.zone), why) if why else None
+        return Unreadable(None, if_known(happened(first(resource, *_RECORDED), setting)), why) if why else None
     if len(reactions) < len(said):
-        return Unreadable(substances[0], when(first(resource, *_RECORDED), setting.zone), "unreadable")
+        return Unreadable(substances[0], if_known(happened(first(resource, *_RECORDED), setting)), "unreadable")
     return Allergy(
         substances,
         _reaction(resource, reactions),
         high_criticality=code_in(resource.get("criticality")) in _HIGH,
         intolerance=code_in(resource.get("type")) == "intolerance",
-        when=when(first(resource, "onsetDateTime", "onset"), setting.zone)
-        or when(first(resource, *_RECORDED), setting.zone),
+        when=if_known(happened(first(resource, "onsetDateTime", "onset"), setting))
+        or if_known(happened(first(resource, *_RECORDED), setting)),
     )
 
 

@@ -16,6 +16,7 @@ from cards.record import (
     Instruction,
     Medicine,
     NotGiven,
+    NotUnderstood,
     Order,
     Route,
     Source,
@@ -27,9 +28,9 @@ from cards.terminology import Concept, Terminology, goes_with_methotrexate, name
 from cards.words import normalised
 from cards.words.assertion import ACT, Assertion, Sense, find_meant, is_meant, part_of
 from service.fhir.codes import code_in, codings_of, listed, texts_of
-from service.fhir.dates import first, period_end_or_start, when
+from service.fhir.dates import first, happened, if_known, period_end_or_start, planned
 from service.fhir.dosage import read_amount, read_given, read_instructions
-from service.fhir.numbers import number
+from service.fhir.numbers import known_number
 from service.fhir.product import Products
 from service.fhir.setting import Setting
 
@@ -178,19 +179,19 @@ def course(resource: dict[str, Any], products: Products, setting: Setting) -> Co
 
 def _inpatient_order(resource: dict[str, Any], setting: Setting) -> Course:
     """An inpatient order for another drug: it tells that the patient is on a ward."""
-    authored = when(first(resource, "authoredOn", "dateWritten"), setting.zone)
+    authored = if_known(planned(first(resource, "authoredOn", "dateWritten"), setting))
     return Course(reference_of(resource, 0), Medicine(()), CourseStatus.ACTIVE, authored=authored, inpatient=True)
 
 
 def _common(resource: dict[str, Any], medicine: Medicine, status: CourseStatus, setting: Setting) -> dict[str, Any]:
     meta = resource.get("meta")
-    changed = when(meta.get("lastUpdated"), setting.zone) if isinstance(meta, dict) else None
+    changed = if_known(happened(meta.get("lastUpdated"), setting)) if isinstance(meta, dict) else None
     notes = _notes(resource)
     reasons = first(resource, "reasonCode", "reasonCodeableConcept", "reason")
     return {
         "status": status,
         "instructions": _instructions(resource.get("dosageInstruction"), resource, medicine, setting),
-        "authored": when(first(resource, "authoredOn", "dateWritten", "dateAsserted"), setting.zone),
+        "authored": if_known(planned(first(resource, "authoredOn", "dateWritten", "dateAsserted"), setting)),
         "changed": changed.latest if changed else None,
         "replaces": _references(first(resource, "priorPrescription", "basedOn")),
         "indications": (
@@ -240,9 +241,9 @@ def statement(resource: dict[str, Any], products: Products, setting: Setting) ->
     if one_day is not None and cobalamin(medicine) and status in (CourseStatus.ACTIVE, CourseStatus.COMPLETED):
         own = instructions[0] if instructions else Instruction()
         if (own.route or medicine.form_route) in PARENTERAL:
-            day = _past(one_day, setting)
-            if day is None or isinstance(day, str):
-                return Unreadable(cobalamin(medicine), None, day or "impossible-date")
+            day = happened(one_day, setting)
+            if not isinstance(day, When):
+                return Unreadable(cobalamin(medicine), None, _why_no_day(day))
             return Dose(medicine, day, own.amount, own.route, own.site, Source.STATEMENTS, stated=True)
     start = period.get("start") if isinstance(period, dict) else first(resource, "effectiveDateTime", "dateAsserted")
     return Course(
@@ -250,7 +251,7 @@ def statement(resource: dict[str, Any], products: Products, setting: Setting) ->
         medicine,
         status,
         instructions,
-        authored=when(start, setting.zone) or when(resource.get("dateAsserted"), setting.zone),
+        authored=if_known(planned(start, setting)) or if_known(planned(resource.get("dateAsserted"), setting)),
         why_not=why_not(resource, setting.terminology),
         stated=True,
         source=Source.STATEMENTS,
@@ -278,9 +279,9 @@ def administration(
     if status == "entered-in-error" or (status in _NOT_A_DOSE and not refused):
         return None
     said = first(resource, *_GIVEN_AT) or period_end_or_start(first(resource, *_GIVEN_DURING))
-    day = _past(said, setting)
-    if day is None or isinstance(day, str):
-        return Unreadable(medicine.ingredients[0], None, day or ("no-date" if said is None else "impossible-date"))
+    day = happened(said, setting)
+    if not isinstance(day, When):
+        return Unreadable(medicine.ingredients[0], None, _why_no_day(day))
     if refused:
         return NotGiven(medicine, day, why_not(resource, setting.terminology) or WhyNot.OTHER)
     if status == "in-progress" and not _over(resource, day, setting):
@@ -317,9 +318,9 @@ def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> 
     if status in _NOT_HANDED_OVER or not medicine.ingredients:
         return None
     said = first(resource, "whenHandedOver", "whenPrepared")
-    day = _past(said, setting)
-    if day is None or isinstance(day, str):
-        return Unreadable(medicine.ingredients[0], None, day or ("no-date" if said is None else "impossible-date"))
+    day = happened(said, setting)
+    if not isinstance(day, When):
+        return Unreadable(medicine.ingredients[0], None, _why_no_day(day))
     # DSTU2 needs no status: what has the day on which it was handed over was.
     if status != "completed" and not (status is None and "whenHandedOver" in resource):
         return Unreadable(medicine.ingredients[0], day, "unknown-status")
@@ -330,7 +331,7 @@ def dispense(resource: dict[str, Any], products: Products, setting: Setting) -> 
         medicine,
         day,
         read_amount(quantity) if isinstance(quantity, dict) else None,
-        number(days_value),
+        known_number(days_value),
         _instructions(resource.get("dosageInstruction"), resource, medicine, setting),
     )
 
@@ -353,9 +354,9 @@ def claim(resource: dict[str, Any], setting: Setting) -> list[Dose | Unreadable]
         if concept is None or not _is_b12_injection(concept, setting.terminology):
             continue
         said = first(item, "servicedDate") or period_end_or_start(item.get("servicedPeriod"))
-        day = _past(said, setting)
-        if day is None or isinstance(day, str):
-            found.append(Unreadable("cobalamin", None, day or "no-date"))
+        day = happened(said, setting)
+        if not isinstance(day, When):
+            found.append(Unreadable("cobalamin", None, _why_no_day(day)))
         elif not known:
             found.append(Unreadable("cobalamin", day, "unknown-status"))
         else:
@@ -371,14 +372,8 @@ def _is_b12_injection(concept: Any, terminology: Terminology) -> bool:
     )
 
 
-def _past(value: Any, setting: Setting) -> When | str | None:
-    """The day of something that has happened: `future-date` for one that cannot have, None when there is none."""
-    day = when(value, setting.zone)
-    if day is None:
-        return None
-    if day.earliest > setting.today:
-        return "future-date"
-    return day if day.latest <= setting.today else When(day.earliest, setting.today)
+def _why_no_day(day: NotUnderstood | None) -> str:
+    return day.reason if day else "no-date"
 
 
 _WHY = (

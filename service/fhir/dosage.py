@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
@@ -15,7 +16,7 @@ from cards.terminology import Terminology
 from cards.words import known_form, normalised
 from service.fhir.codes import codings_of, texts_of
 from service.fhir.dates import first
-from service.fhir.numbers import number
+from service.fhir.numbers import known_number, number
 from service.fhir.timing import NO_TIMING, read_timing
 from service.fhir.timing_words import phases
 
@@ -90,7 +91,7 @@ def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminolog
     when = dosage.get("timing")
     timing = read_timing(when, own, terminology, zone) if when or own else NO_TIMING
     return Instruction(
-        amount=_amount(dosage) or (_amount_in_words(own) if own else None),
+        amount=_dose(dosage, own),
         route=read_route(dosage.get("route"), own, terminology),
         site=read_site(
             first(dosage, "site", "siteCodeableConcept"),
@@ -112,7 +113,7 @@ def read_given(dosage: dict[str, Any], terminology: Terminology) -> tuple[Amount
     """How much of a dose was given, by which way and where."""
     own = _text(dosage)
     return (
-        _amount(dosage) or (_amount_in_words(own) if own else None),
+        _dose(dosage, own),
         read_route(dosage.get("route"), own, terminology),
         read_site(first(dosage, "site", "siteCodeableConcept"), own.strip(), terminology),
     )
@@ -141,26 +142,68 @@ def _as_needed(dosage: dict[str, Any]) -> bool:
 _DOSES = ("doseQuantity", "doseSimpleQuantity", "dose", "quantity", "doseRange", "quantityQuantity", "quantityRange")
 
 
+def _dose(dosage: dict[str, Any], words: str) -> Amount | None:
+    """The dose of an instruction by its structure, else by its words.
+
+    Where the two are masses that differ by a power of ten, nobody can tell which is meant: from the one to the other.
+    """
+    sent = _amount(dosage)
+    if not words or (sent and sent.unit is not AmountUnit.MCG):
+        return sent or (_amount_in_words(words) if words else None)
+    said = _amount_in_words(words)
+    if sent is None or said is None or said.unit is not AmountUnit.MCG or not (sent.high and said.high):
+        return sent or said
+    # "Two 50 mcg tablets", "1 mg/ml": what holds more than one number may say strengths and counts.
+    alone = "/" not in words and len(_A_MASS.findall(words)) == 1
+    if alone and not sent.high / 10 < said.high < sent.high * 10:
+        return _together((sent, said))
+    return sent
+
+
+_A_MASS = re.compile(r"\d\s?(?:mg|mcg|microg|millig|ug|µg|μg|g\b)", re.I)
+
+
+# A dose that was sent and could not be read.
+UNREAD = Amount(Decimal(0), Decimal(0), AmountUnit.UNKNOWN)
+
+
 def _amount(dosage: dict[str, Any]) -> Amount | None:
+    """The dose of an instruction; where it says several that differ, from the least to the most of them."""
     rates = dosage.get("doseAndRate")
-    rate = rates[0] if isinstance(rates, list) and rates else rates
-    for holder in (rate, dosage):
-        if isinstance(holder, dict):
-            dose = first(holder, *_DOSES)
-            if isinstance(dose, dict) and (amount := read_amount(dose)):
-                return amount
-    return None
+    found: list[Amount] = []
+    for holder in (*(rates if isinstance(rates, list) else [rates]), dosage):
+        if isinstance(holder, dict) and (dose := first(holder, *_DOSES)) is not None:
+            for each in dose if isinstance(dose, list) else [dose]:
+                amount = read_amount(each)
+                if amount and amount not in found:
+                    found.append(amount)
+    return _together(found) if len(found) > 1 else found[0] if found else None
 
 
-def read_amount(dose: dict[str, Any]) -> Amount | None:
-    """A Quantity, or a Range of quantities, as a dose; a unit is never guessed."""
+# Of the same dose in several units the first of these says most.
+_TELLING = (AmountUnit.UNKNOWN, AmountUnit.MCG, AmountUnit.UNIT, AmountUnit.ML, AmountUnit.MCG_PER_KG, AmountUnit.NONE)
+
+
+def _together(amounts: Sequence[Amount]) -> Amount:
+    unit = min((each.unit for each in amounts), key=_TELLING.index)
+    alike = [each for each in amounts if each.unit is unit]
+    most = max(alike, key=lambda each: each.high)
+    return Amount(min(each.low for each in alike), most.high, unit, most.as_written)
+
+
+def read_amount(dose: Any) -> Amount | None:
+    """A Quantity, a Range of quantities, or its words, as a dose; a unit is never guessed."""
+    if isinstance(dose, str):
+        return (_amount_in_words(normalised(dose)) or UNREAD) if dose.strip() else None
+    if not isinstance(dose, dict):
+        return None if dose is None else UNREAD
     if "low" not in dose and "high" not in dose:
         return _quantity(dose, {})
     ends = [each for each in (dose.get("low"), dose.get("high")) if isinstance(each, dict)]
     unit = next((each for each in ends if each.get("code") or each.get("unit")), {})
     found = [amount for each in ends if (amount := _quantity(each, unit))]
-    if not found:
-        return None
+    if not found or UNREAD in found:
+        return UNREAD
     low, high = found[0], found[-1]
     if low.unit is not high.unit:
         return Amount(low.low, high.high, AmountUnit.UNKNOWN)
@@ -170,12 +213,15 @@ def read_amount(dose: dict[str, Any]) -> Amount | None:
 def _quantity(quantity: dict[str, Any], other: dict[str, Any]) -> Amount | None:
     """A Quantity; one without a unit of its own has that of the `other` end of its range."""
     value = quantity.get("value")
+    if value is None:
+        # "_value" holds why there is none.
+        return None
     holder = quantity if quantity.get("code") or quantity.get("unit") else other
     code, unit = holder.get("code"), holder.get("unit")
     code = code if isinstance(code, str) else None
     unit = unit if isinstance(unit, str) else None
     if not isinstance(value, int | float | str) or len(f"{value}{code}{unit}") > LONGEST_TEXT:
-        return None if (found := number(value)) is None else _in_unit(found, found, code, unit)
+        return _counted_in(value, code, unit)
     return _usual_quantity(value, code, unit)
 
 
@@ -183,8 +229,23 @@ def _quantity(quantity: dict[str, Any], other: dict[str, Any]) -> Amount | None:
 @lru_cache(maxsize=4096, typed=True)
 def _usual_quantity(value: float | str, code: str | None, unit: str | None) -> Amount | None:
     """A number and its unit as a dose; the same few come again and again."""
+    return _counted_in(value, code, unit)
+
+
+def _counted_in(value: Any, code: str | None, unit: str | None) -> Amount | None:
     found = number(value)
-    return None if found is None else _in_unit(found, found, code, unit)
+    if isinstance(found, Decimal):
+        return UNREAD if found < 0 or _contradict(code, unit) else _in_unit(found, found, code, unit)
+    if found is None:
+        return None
+    # "20 mg" in place of a number.
+    return (_amount_in_words(normalised(value)) if isinstance(value, str) else None) or UNREAD
+
+
+def _contradict(code: str | None, unit: str | None) -> bool:
+    """Whether the code and the words of a unit are different masses."""
+    factors = {factor for each in (code, unit) if each and (factor := _mass(each.strip().lower().removesuffix(".")))}
+    return len(factors) > 1
 
 
 def _in_unit(low: Decimal, high: Decimal, code: str | None, unit: str | None) -> Amount:
@@ -222,7 +283,7 @@ def _amount_in_words(text: str) -> Amount | None:
 
 
 def _counted(word: str) -> Decimal | None:
-    return _COUNTS.get(word.lower()) or number(word.replace(",", ""))
+    return _COUNTS.get(word.lower()) or known_number(word.replace(",", ""))
 
 
 def read_route(concept: Any, words: str, terminology: Terminology) -> Route | None:

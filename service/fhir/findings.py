@@ -14,6 +14,7 @@ from cards.record import (
     CourseStatus,
     Dose,
     Medicine,
+    NotUnderstood,
     Order,
     Patient,
     Planned,
@@ -36,7 +37,7 @@ from cards.terminology import (
 from cards.words import normalised
 from cards.words.assertion import DISEASE, NAMED, denies_what_is_asked, find_meant
 from service.fhir.codes import code_in, codings_of, is_of_loinc, listed, texts_of, unread
-from service.fhir.dates import first, period_end_or_start, when
+from service.fhir.dates import FUTURE, first, happened, if_known, period_end_or_start, planned, when
 from service.fhir.setting import Setting
 
 # Eye diseases that an unspecific code of optic atrophy may stand for, and that are not Leber's optic neuropathy.
@@ -84,27 +85,31 @@ _INJECTED = Medicine(("cobalamin",), form_route=Route.INTRAMUSCULAR)
 
 def patient(resource: dict[str, Any], setting: Setting) -> Patient:
     """The person, without name or identifier."""
-    deceased = resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime"))
+    said = [resource.get(name) for name in ("deceasedBoolean", "deceased", "deceasedDateTime")]
     return Patient(
-        born=_not_future(when(resource.get("birthDate"), setting.zone), setting),
-        deceased=deceased or resource.get("deceased") is True,
+        born=born(resource, setting),
+        # A placeholder for the day of death is what programs write of the living.
+        deceased=any(str(each).lower() == "true" or isinstance(when(each, setting.zone), When) for each in said),
         left=resource.get("active") is False,
     )
 
 
-def condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unreadable]:
-    """A condition that rules know; a neurological one dated in the future is named beside it, for its date decides.
+def born(resource: dict[str, Any], setting: Setting) -> When | None:
+    """When the patient was born; None where that is not known, or was before anybody who lives."""
+    return if_known(happened(resource.get("birthDate"), setting))
 
-    A date in the future counts as not known.
-    """
+
+def condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unreadable]:
+    """A condition that rules know; where the date of one decides and cannot be, that is named beside it."""
     found = problem(resource, setting)
     if found is None:
         return _unread_condition(resource, setting)
-    dates = (found.began, found.recorded)
-    began, recorded = (_not_future(each, setting) for each in dates)
-    kind = next((each.name for each in found.concepts if each.name in NEUROLOGICAL), None)
-    faults = [Unreadable(kind, None, "future-date")] if kind and (began, recorded) != dates and not began else []
-    return [replace(found, began=began, recorded=recorded), *faults]
+    dated = next((each.name for each in found.concepts if each.name in _COUNT_BY_DATE), None)
+    if dated is None or found.began:
+        return [found]
+    days = (happened(_onset(resource), setting), happened(first(resource, *_RECORDED), setting))
+    why = next((each.reason for each in days if isinstance(each, NotUnderstood)), None)
+    return [found, Unreadable(dated, None, why)] if why else [found]
 
 
 def _unread_condition(resource: dict[str, Any], setting: Setting) -> list[Problem | Unreadable]:
@@ -113,11 +118,16 @@ def _unread_condition(resource: dict[str, Any], setting: Setting) -> list[Proble
     why = unread(code, setting.terminology)
     if why is None or code_in(resource.get("verificationStatus")) in _NOT_PRESENT or _concepts(code, setting)[0]:
         return []
-    return [Unreadable(None, when(first(resource, *_RECORDED), setting.zone), why)]
+    return [Unreadable(None, if_known(happened(first(resource, *_RECORDED), setting)), why)]
 
 
-def _not_future(day: When | None, setting: Setting) -> When | None:
-    return None if day is None or day.earliest > setting.today else day
+# Of these the date decides whether they count.
+_COUNT_BY_DATE = frozenset({*NEUROLOGICAL, "nitrous_oxide_exposure"})
+
+
+def _onset(resource: dict[str, Any]) -> Any:
+    period = resource.get("onsetPeriod")
+    return first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
 
 
 def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
@@ -130,21 +140,19 @@ def problem(resource: dict[str, Any], setting: Setting) -> Problem | None:
     if verification in _NOT_PRESENT:
         return None
     status = _STATUSES.get(code_in(resource.get("clinicalStatus")) or "")
-    ended = when(
-        first(resource, "abatementDateTime") or period_end_or_start(resource.get("abatementPeriod")), setting.zone
+    ended = if_known(
+        planned(first(resource, "abatementDateTime") or period_end_or_start(resource.get("abatementPeriod")), setting)
     )
     over = resource.get("abatementBoolean") is True or first(resource, *_ENDED_OTHERWISE) is not None
     if status is None and over:
         status = ClinicalStatus.RESOLVED
     words = [*texts_of(code), *_notes(resource)]
-    period = resource.get("onsetPeriod")
-    began = first(resource, "onsetDateTime") or (period.get("start") if isinstance(period, dict) else None)
     return Problem(
         concepts=concepts,
         status=status,
         certain=verification not in _UNCERTAIN,
-        began=when(began, setting.zone),
-        recorded=when(first(resource, *_RECORDED), setting.zone),
+        began=if_known(happened(_onset(resource), setting)),
+        recorded=if_known(happened(first(resource, *_RECORDED), setting)),
         ended=ended,
         names_b12=names_b12_in_text("; ".join([*words, *_words_of_cause(resource)])),
         by_text=by_text,
@@ -169,7 +177,7 @@ def observed(resource: dict[str, Any], wanted: Collection[str], setting: Setting
     said = first(resource, "effectiveDateTime", "effectiveInstant") or period_end_or_start(
         resource.get("effectivePeriod")
     )
-    day = _not_future(when(said, setting.zone), setting)
+    day = if_known(happened(said, setting))
     if day is None or resource.get("valueBoolean") is False:
         return []
     said = resource.get("valueString")
@@ -196,15 +204,15 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
     )
     if not concepts:
         why = unread(code, setting.terminology)
-        return Unreadable(None, when(said, setting.zone), why) if why else None
-    day = when(said, setting.zone)
+        return Unreadable(None, if_known(happened(said, setting)), why) if why else None
+    told = happened(said, setting)
+    day = if_known(told)
     injection = next((each for each in concepts if each.name == "b12_injection"), None)
     if injection:
         if injection.meaning not in _GIVEN or status in ("in-progress", "preparation"):
             return None
-        if day is None or day.earliest > setting.today:
-            return Unreadable("cobalamin", None, "no-date" if said is None else "impossible-date")
-        day = When(day.earliest, min(day.latest, setting.today))
+        if day is None:
+            return Unreadable("cobalamin", None, told.reason if isinstance(told, NotUnderstood) else "no-date")
         if status not in ("completed", None):
             return Unreadable("cobalamin", day, "unknown-status")
         if by_text:
@@ -213,9 +221,9 @@ def procedure(resource: dict[str, Any], setting: Setting) -> Procedure | Dose | 
         return Dose(_INJECTED, day, None, Route.INTRAMUSCULAR, None, Source.PROCEDURES)
     if status not in _DONE and status is not None:
         return Unreadable(concepts[0].name, day, "unknown-status")
-    if day and day.earliest > setting.today:
+    if told == FUTURE:
         # Not done yet, whatever the status says.
-        return Unreadable(concepts[0].name, None, "future-date")
+        return Unreadable(concepts[0].name, None, FUTURE.reason)
     return Procedure(
         concepts,
         day,
@@ -377,9 +385,9 @@ def _planned(resource: dict[str, Any], source: Source, code: Any, start: Any, se
         concepts=tuple(concepts),
         names_b12=names_b12_in_text(words),
         names_injection=may_inject_b12_in_text(words),
-        days=when(start, setting.zone),
-        authored=when(
-            first(resource, "authoredOn", "orderedOn", "created", "date") or _requested(resource), setting.zone
+        days=if_known(planned(start, setting)),
+        authored=if_known(
+            planned(first(resource, "authoredOn", "orderedOn", "created", "date") or _requested(resource), setting)
         ),
         is_test=is_test,
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from cards.memory import remembered
-from cards.record import Comparator, Flag, LabResult, Unreadable, When
+from cards.record import Comparator, Flag, LabResult, NotUnderstood, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
 from cards.words import normalised
 from service.fhir.codes import code_in, codings_of, concept_of, listed, texts_of, unread
-from service.fhir.dates import first, period_end_or_start, when
-from service.fhir.numbers import is_out_of_proportion, number
+from service.fhir.dates import first, happened, if_known, period_end_or_start
+from service.fhir.numbers import known_number, number
 from service.fhir.setting import Setting
 
 _VALID = frozenset({"final", "amended", "corrected", None})
@@ -28,8 +28,21 @@ _SIGNS = {"POS": True, "NEG": False, "DET": True, "ND": False}
 _YES_OR_NO = {"True": "positive", "False": "negative"}
 _POSITIVE = re.compile(r"^\s*(?:weakly? |strongly? )?(?:positive|detected|present|reactive)\b", re.I)
 _NEGATIVE = re.compile(r"^\s*(?:negative|not detected|absent|none detected|non-?reactive)\b", re.I)
-_INFINITE = Decimal("Infinity")
-_QUANTITY_IN_WORDS = re.compile(r"^\s*(?:(<=?|>=?|less than|greater than)\s*)?(\d+(?:\.\d+)?)\s*([^\s\d].*)?$", re.I)
+_ONE = Decimal(1)
+_NEITHER = re.compile(r"equivocal|indeterminate|border-?line|inconclusive|intermediate|weak reaction", re.I)
+_NO_RESULT_IN_WORDS = re.compile(
+    r"h(?:a?e)moly[sz]|\b(?:insufficient|inadequate|clotted|pending|awaited|cancel\w{0,4}|reject\w{0,3}|unsuitable|unlabelled|"
+    r"lip(?:a?e)mic|icteric|void|error|repeat|qns|tnp|n/?a|nil|none|see (?:comment|note|report|text|below|attached)|"
+    r"to follow|in progress|no (?:sample|specimen|result|value)|"
+    r"not (?:report|done|perform|test|avail|receiv|requir|process|measur|calculat|applic|suffic|analys|request)\w{0,8}|"
+    r"unable to|could not be|declined|refused|spoil\w{0,3}|leaked|lost|expired|contaminat\w{0,3})\b",
+    re.I,
+)
+_QUANTITY_IN_WORDS = re.compile(
+    r"^(?:(<=?|>=?|≤|≥|less than|greater than|more than|under|over|below|above)\s?)?"
+    r"(\d{1,15}(?:[.,]\d{1,15})?)\s?((?![-\d.,:/]\s?\d)[^\s\d].{0,60})?$",
+    re.I,
+)
 _COMPARATORS = {
     "<": Comparator.BELOW,
     "<=": Comparator.BELOW,
@@ -37,6 +50,8 @@ _COMPARATORS = {
     ">": Comparator.ABOVE,
     ">=": Comparator.ABOVE,
     "greater than": Comparator.ABOVE,
+    **dict.fromkeys(("≤", "under", "below"), Comparator.BELOW),
+    **dict.fromkeys(("≥", "over", "above", "more than"), Comparator.ABOVE),
 }
 # How units are written on a card, by their plain spelling: never the sender's own characters.
 _MICRO = re.compile("[µμ]|mc(?=g|mol)", re.I)
@@ -108,14 +123,17 @@ def _concept(code: Any, setting: Setting) -> str | None:
 def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> LabResult | Unreadable | None:
     if not is_numeric(concept):
         return _qualitative(concept, part, said, setting)
-    value, unit, comparator = _quantity(part)
-    if value is None:
+    measured = _measured(part)
+    if measured is None:
         return None
     day = _day(said, setting)
     if isinstance(day, str):
         return Unreadable(concept, None, day)
-    if not value.is_finite():
-        return Unreadable(concept, day, "implausible-value")
+    if isinstance(measured, NotUnderstood):
+        return Unreadable(concept, day, measured.reason)
+    value, unit, comparator, other_unit = measured
+    if other_unit and _contradicts(concept, unit, other_unit):
+        return Unreadable(concept, day, "contradiction")
     if not unit and concept != "inr":
         return Unreadable(concept, day, "unit-missing")
     try:
@@ -132,7 +150,7 @@ def _result(concept: str, part: dict[str, Any], said: Any, setting: Setting) -> 
         _flag(part) or _range_flag(part, value, unit, comparator),
         sent=value,
         unit=_label(unit),
-        issued=when(part.get("issued"), setting.zone),
+        issued=if_known(happened(part.get("issued"), setting)),
     )
 
 
@@ -153,50 +171,102 @@ def _qualitative(concept: str, part: dict[str, Any], said: Any, setting: Setting
             if isinstance(day, str):
                 return Unreadable(concept, None, day)
             return LabResult(concept, day, positive=positive)
-    return None
+    said_something = any(isinstance(each, str) and each.strip() for each in words) or "valueQuantity" in part
+    if not said_something or part.get("dataAbsentReason") or any(_says_neither(each) for each in words):
+        return None
+    day = _day(said, setting)
+    return Unreadable(concept, None if isinstance(day, str) else day, "unreadable")
+
+
+def _says_neither(words: Any) -> bool:
+    """Whether a result is said to be neither positive nor negative, or not to be."""
+    return isinstance(words, str) and bool(_NEITHER.search(words) or says_no_result(words))
 
 
 def _day(said: Any, setting: Setting) -> When | str:
     """The day of a result, or why there is none."""
-    if said is None:
-        return "no-date"
-    day = when(said, setting.zone)
+    day = happened(said, setting)
     if day is None:
-        return "impossible-date"
-    if day.earliest > setting.today:
-        return "future-date"
-    return day if day.latest <= setting.today else When(day.earliest, setting.today)
+        return "no-date"
+    return day.reason if isinstance(day, NotUnderstood) else day
 
 
-def _quantity(part: dict[str, Any]) -> tuple[Decimal | None, str, Comparator | None]:
-    """Value, unit (a UCUM code before the words) and comparator of a result, from a quantity or from words.
+class _Measured(NamedTuple):
+    """A number with its unit (a UCUM code before the words), and the other of code and words where both are sent."""
 
-    A value out of every proportion is infinite.
-    """
-    quantity = part.get("valueQuantity")
-    if isinstance(quantity, list) and len(quantity) == 1:
-        quantity = quantity[0]
-    if isinstance(quantity, dict):
-        value = _size(quantity.get("value"))
-        unit, other = quantity.get("code"), quantity.get("unit")
-        if quantity.get("system") not in (None, "http://unitsofmeasure.org"):
-            unit, other = other, unit
-        if not (isinstance(unit, str) and unit):
-            unit = other if isinstance(other, str) else ""
-        return value, unit, _COMPARATORS.get(str(quantity.get("comparator")))
-    for name in ("valueString", "valueInteger", "valueDecimal"):
-        words = part.get(name)
-        if isinstance(words, int | float) and not isinstance(words, bool):
-            return _size(words), "", None
-        if isinstance(words, str) and (match := _QUANTITY_IN_WORDS.match(normalised(words))):
-            comparator = _COMPARATORS.get((match[1] or "").lower())
-            return _size(match[2]), (match[3] or "").strip(), comparator
-    return None, "", None
+    value: Decimal
+    unit: str
+    comparator: Comparator | None
+    other_unit: str = ""
 
 
-def _size(value: Any) -> Decimal | None:
+_VALUES = (
+    "valueQuantity", "valueString", "valueInteger", "valueDecimal", "valueCodeableConcept", "valueRange", "valueRatio",
+    "valueBoolean", "valueSampledData", "valueDateTime", "valueTime", "valuePeriod", "value",
+)  # fmt: skip
+_UNREADABLE = NotUnderstood("unreadable")
+
+
+def _measured(part: dict[str, Any]) -> _Measured | NotUnderstood | None:
+    """The number of a result; None where there is none, and the words say so."""
+    if part.get("dataAbsentReason"):
+        return None
+    name = next((each for each in _VALUES if part.get(each) not in (None, "", {}, [])), None)
+    if name is None:
+        return None
+    value = part[name]
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict) and ("value" in value or name == "valueQuantity"):
+        return _of_quantity(value)
+    if name == "valueCodeableConcept":
+        texts = texts_of(value)
+        return None if any(map(says_no_result, texts)) else _of_words(texts[0]) if texts else _UNREADABLE
+    if isinstance(value, str):
+        return _of_words(normalised(value))
     found = number(value)
-    return _INFINITE if found is None and is_out_of_proportion(value) else found
+    return _Measured(found, "", None) if isinstance(found, Decimal) else found or _UNREADABLE
+
+
+def _of_quantity(quantity: dict[str, Any]) -> _Measured | NotUnderstood | None:
+    sent = quantity.get("value")
+    unit, other = (each if isinstance(each, str) else "" for each in (quantity.get("code"), quantity.get("unit")))
+    if quantity.get("system") not in (None, "http://unitsofmeasure.org"):
+        unit, other = other, unit
+    comparator = _COMPARATORS.get(str(quantity.get("comparator")).strip())
+    found = number(sent)
+    if isinstance(found, NotUnderstood) and isinstance(sent, str):
+        said = _of_words(normalised(sent))
+        if not isinstance(said, _Measured):
+            return said
+        return _Measured(said.value, unit or other or said.unit, said.comparator or comparator, other)
+    if found is None:
+        return None if quantity.get("comparator") is None else _UNREADABLE
+    return found if isinstance(found, NotUnderstood) else _Measured(found, unit or other, comparator, other)
+
+
+def _of_words(words: str) -> _Measured | NotUnderstood | None:
+    """A number in words, with or without its unit: "<150 ng/L", "0,35 umol/L"; None where they say "not reported"."""
+    match = _QUANTITY_IN_WORDS.match(words)
+    if match is None:
+        return None if says_no_result(words) or not words else _UNREADABLE
+    found = number(match[2])
+    if not isinstance(found, Decimal):
+        return found or _UNREADABLE
+    return _Measured(found, (match[3] or "").strip(), _COMPARATORS.get((match[1] or "").lower()))
+
+
+def says_no_result(words: str) -> bool:
+    """Whether the words in place of a result say that there is none: "haemolysed, not reported", "to follow"."""
+    return bool(_NO_RESULT_IN_WORDS.search(words))
+
+
+def _contradicts(concept: str, unit: str, other: str) -> bool:
+    """Whether the code of a unit and its words are different measures."""
+    try:
+        return to_canonical(concept, _ONE, unit) != to_canonical(concept, _ONE, other)
+    except UnknownUnit:
+        return False
 
 
 def _interpretations(part: dict[str, Any]) -> Iterator[str]:
@@ -253,4 +323,4 @@ def _bound(quantity: Any, unit: str) -> Decimal | None:
         own = [each for each in (code, quantity.get("unit")) if isinstance(each, str) and each]
         if own and unit.lower() not in [each.lower() for each in own]:
             return None
-    return number(quantity.get("value"))
+    return known_number(quantity.get("value"))

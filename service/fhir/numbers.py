@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from cards.record import NotUnderstood
 
 # Nothing in medicine is larger or finer; beyond these, arithmetic on calendars and doses would overflow.
 _LARGEST = Decimal("1e9")
 _FINEST = Decimal("1e-9")
+# "20,0" has the comma of the continent; "1,000" may be a thousand or one.
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,9},\d{1,2}|\d{1,9},\d{4,9}|0,\d{1,9})")
+_UNREADABLE = NotUnderstood("unreadable")
+_OUT_OF_PROPORTION = NotUnderstood("implausible-value")
 
 
-def number(value: Any) -> Decimal | None:
-    """A JSON number, or a string that holds one; None for anything else, for infinities and for absurd sizes."""
+def number(value: Any) -> Decimal | NotUnderstood | None:
+    """A JSON number, or a string that holds one, with a decimal comma too; None when there is nothing.
+
+    Not understood are `implausible-value`: infinities and absurd sizes; `unreadable`: anything else.
+    """
     if value is None:
         return None
     # By far the commonest: no need to look further.
@@ -20,21 +30,24 @@ def number(value: Any) -> Decimal | None:
     if type(value) is float and 1e-9 <= abs(value) <= 1e9:
         return Decimal(repr(value))
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return _UNREADABLE
+    text = str(value).strip()
+    if not text:
         return None
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
     try:
-        found = Decimal(str(value))
+        found = Decimal(text)
     except (InvalidOperation, ValueError):
-        return None
+        return _UNREADABLE
+    if found.is_nan():
+        return _UNREADABLE
     if not found.is_finite() or (found and not _FINEST <= abs(found) <= _LARGEST):
-        return None
+        return _OUT_OF_PROPORTION
     return found
 
 
-def is_out_of_proportion(value: Any) -> bool:
-    """Whether a number was sent that `number` turns away for its size alone."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or number(value) is not None:
-        return False
-    try:
-        return not Decimal(str(value)).is_nan()
-    except (InvalidOperation, ValueError):
-        return False
+def known_number(value: Any) -> Decimal | None:
+    """The number, where one that could not be read is as good as none."""
+    found = number(value)
+    return found if isinstance(found, Decimal) else None

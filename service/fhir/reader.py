@@ -37,7 +37,7 @@ from cards.record import (
 from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
 from service.fhir.codes import code_in
-from service.fhir.dates import day, first, when
+from service.fhir.dates import day, first, if_known, when
 from service.fhir.drafts import Draft, Unread, opened
 from service.fhir.product import Products
 from service.fhir.setting import Setting
@@ -125,6 +125,7 @@ class Reader:
             patient_id,
             today,
             lambda: {name: each for one in received.values() for name, each in one.medications.items()},
+            received[Source.PATIENT].resources if Source.PATIENT in received else (),
         )
         facts: dict[type, list[Fact]] = {}
         states = {}
@@ -146,9 +147,17 @@ class Reader:
         patient_id: str,
         today: date,
         beside: Callable[[], Mapping[str, dict[str, Any]]],
+        person: Iterable[Any] = (),
     ) -> Reading:
-        """Reads resources of this patient one by one; `beside` gives the Medication resources by their id."""
+        """Reads resources of this patient one by one; `beside` gives the Medication resources by their id.
+
+        `person`: the Patient resources that came, whose birth comes before whatever happened.
+        """
         setting = Setting(self._terminology, self._zone, today)
+        for each in person:
+            if isinstance(each, dict) and (born := findings.born(each, setting)):
+                setting = Setting(self._terminology, self._zone, today, born)
+                break
         return Reading(Products(self._terminology, beside), labs_wanted, patient_id, setting)
 
 
@@ -194,7 +203,7 @@ class Reading:
         if code_in(resource.get("status")) in _NEVER_HAPPENED:
             return ()
         said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
-        return (Unreadable(None, when(said, self._zone), "unreadable"),)
+        return (Unreadable(None, if_known(when(said, self._zone)), "unreadable"),)
 
 
 # What a resource of unforeseen shape can raise when it is read as what it should have been.

@@ -9,7 +9,7 @@ from cards.record import NotUnderstood, Strength
 from cards.strength import mass_unit, strengths_in
 from service.fhir.codes import texts_of
 from service.fhir.dates import first
-from service.fhir.numbers import number
+from service.fhir.numbers import known_number
 
 _MILLILITRES = {"ml": Decimal(1), "cc": Decimal(1), "cm3": Decimal(1), "l": Decimal(1000)}
 _TIMES = frozenset({"h", "hr", "hour", "24.h", "d", "day", "min", "wk", "week"})
@@ -56,7 +56,7 @@ def _ratio(value: dict[str, Any]) -> Strength | NotUnderstood:
     if not isinstance(denominator, dict):
         return _UNREAD
     per = denominator.get("value")
-    units = Decimal(1) if per is None else number(per)
+    units = Decimal(1) if per is None else known_number(per)
     if units is None or units <= 0:
         return _UNREAD
     words = [each.strip().lower() for each in _units(denominator)]
@@ -84,7 +84,7 @@ def _mass(quantity: Any) -> Decimal | None:
     """A quantity in micrograms; None for what is no mass, or whose code and unit contradict each other."""
     if not isinstance(quantity, dict) or quantity.get("comparator"):
         return None
-    value = number(quantity.get("value"))
+    value = known_number(quantity.get("value"))
     factors = {mass_unit(each) for each in _units(quantity)} - {None}
     factor = factors.pop() if len(factors) == 1 else None
     return value * factor if value is not None and value > 0 and factor else None

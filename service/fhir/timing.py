@@ -12,7 +12,7 @@ from cards.fact import fact
 from cards.record import Period, PeriodUnit, Repeat
 from cards.terminology import Terminology
 from service.fhir.dates import day, first
-from service.fhir.numbers import number
+from service.fhir.numbers import known_number
 from service.fhir.timing_words import PERIOD_UNITS, words
 
 _ONE = Decimal(1)
@@ -74,21 +74,21 @@ def _says_when(timing: dict[str, Any], as_needed: bool) -> bool:
 def _repeat(structure: dict[str, Any]) -> Repeat | None:
     """`frequency` in `period` `periodUnit`, or the named days of a week."""
     unit = first(structure, "periodUnit", "periodUnits")
-    low = number(structure.get("period"))
+    low = known_number(structure.get("period"))
     days = len(_list(structure["dayOfWeek"])) if "dayOfWeek" in structure else 0
     moments = 0
     if "when" in structure or "timeOfDay" in structure:
         moments = len(_list(structure.get("when"))) or len(_list(structure.get("timeOfDay")))
     if days and (low is None or (low > 0 and unit in ("d", "wk"))):
         # "On Monday, Wednesday and Friday", whether or not it also says once a day or every week.
-        daily = number(structure.get("frequency")) if low == 1 and unit == "d" else None
+        daily = known_number(structure.get("frequency")) if low == 1 and unit == "d" else None
         weeks = low if low and unit == "wk" else _ONE
         times = daily if daily and daily > 0 else Decimal(moments or 1)
         return Repeat(days * times, Period(weeks, weeks, PeriodUnit.WEEK))
     if low is None or not isinstance(unit, str):
         return Repeat(Decimal(moments), Period(_ONE, _ONE, PeriodUnit.DAY)) if moments else None
-    high = number(structure.get("periodMax")) or low
-    times = number(first(structure, "frequencyMax", "frequency")) or _ONE
+    high = known_number(structure.get("periodMax")) or low
+    times = known_number(first(structure, "frequencyMax", "frequency")) or _ONE
     if unit in ("min", "s"):
         divisor = _MINUTES_IN_HOUR if unit == "min" else _MINUTES_IN_HOUR**2
         low, high, unit = low / divisor, high / divisor, "h"
@@ -139,7 +139,7 @@ def _length(duration: Any) -> Period | None:
         return None
     unit = first(high, "code", "unit")
     unit = PERIOD_UNITS.get(str(unit).lower().rstrip("s"))
-    shortest, longest = number(low.get("value")), number(high.get("value"))
+    shortest, longest = known_number(low.get("value")), known_number(high.get("value"))
     return Period(shortest, longest, unit) if unit and shortest is not None and longest is not None else None
 
 
@@ -157,5 +157,5 @@ def _list(value: Any) -> list[Any]:
 
 
 def _whole(value: Any) -> int | None:
-    found = number(value)
+    found = known_number(value)
     return int(found) if found is not None and 0 < found < 10_000 else None

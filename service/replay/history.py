@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from cards.record import Source
+from cards.record import Source, When
 from service.fhir.dates import first, when
 
 Resource = dict[str, Any]
@@ -54,7 +54,7 @@ def _moment(value: str, zone: ZoneInfo, end_of_day: bool) -> datetime | None:
         else:
             return found if found.tzinfo is None else found.astimezone(zone).replace(tzinfo=None)
     day = when(value, zone)
-    return datetime.combine(day.latest, _END_OF_DAY if end_of_day else time.min) if day else None
+    return datetime.combine(day.latest, _END_OF_DAY if end_of_day else time.min) if isinstance(day, When) else None
 
 
 def versions(source: Source, resource: Resource, zone: ZoneInfo) -> Iterator[Version]:
