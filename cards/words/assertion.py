@@ -262,8 +262,9 @@ def _inside_a_group(match: re.Match[str]) -> bool:
     return before.count("(") > before.count(")")
 
 
-_TOKEN = re.compile(r"[^\W_]++(?:'[^\W_]++)*+|[^\w\s]|_")
-_STARRED = re.compile(r"[^\W_]++\*|" + _TOKEN.pattern)
+_WORD = r"[^\W_](?:[^\W_]|')*"
+_TOKEN = re.compile(_WORD + r"|[^\w\s]|_")
+_STARRED = re.compile(_WORD + r"\*?|[^\w\s]|_")
 
 
 def _key(word: str) -> str:

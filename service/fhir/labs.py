@@ -40,7 +40,7 @@ _NO_RESULT_IN_WORDS = re.compile(
 )
 _QUANTITY_IN_WORDS = re.compile(
     r"^(?:(<=?|>=?|≤|≥|less than|greater than|more than|under|over|below|above)\s?)?"
-    r"(\d{1,15}(?:[.,]\d{1,15})?)\s?((?![-\d.,:/]\s?\d)[^\s\d].{0,60})?$",
+    r"(\d+(?:[.,]\d+)?)\s?((?![-\d.,:/]\s?\d)[^\s\d].{0,60})?$",
     re.I,
 )
 _COMPARATORS = {

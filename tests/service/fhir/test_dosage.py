@@ -8,6 +8,7 @@ import pytest
 
 from cards.dosing import mass
 from cards.record import Amount, AmountUnit, Instruction, Repeat, Route, Site, Source
+from service.fhir.dosage import UNREAD
 from tests.service.fhir.reading import SNOMED, UCUM, Json, course, order, read
 
 FIVE_MG = {"value": 5, "unit": "mg", "system": UCUM, "code": "mg"}
@@ -21,6 +22,11 @@ def instructions(*dosages: Json, drug: str = "Folic acid") -> tuple[Instruction,
 def of(**dosage: object) -> Instruction:
     (found,) = instructions(dosage, drug="Hydroxocobalamin")
     return found
+
+
+def mg(value: int) -> Json:
+    """A quantity in milligrams."""
+    return {"value": value, "unit": "mg"}
 
 
 def amount(quantity: Json) -> Amount:
@@ -133,9 +139,50 @@ def test_a_range_keeps_both_ends_each_in_its_own_unit(
     assert low_to_high(of(**dosage).amount) == expected
 
 
-@pytest.mark.parametrize("value", [None, "five", True, [], {}, "NaN", "Infinity", 1e300])
-def test_a_dose_without_a_usable_number_is_not_read(value: object) -> None:
-    assert of(doseAndRate=[{"doseQuantity": {"value": value, "unit": "mg"}}]).amount is None
+@pytest.mark.parametrize("value", [True, [], {}, "NaN", "Infinity", 1e300, -5, "some", "1,000"])
+def test_a_dose_without_a_usable_number_is_unknown_not_absent(value: object) -> None:
+    assert of(doseAndRate=[{"doseQuantity": {"value": value, "unit": "mg"}}]).amount == UNREAD
+
+
+def test_no_dose_is_none() -> None:
+    assert of(doseAndRate=[{"doseQuantity": {"unit": "mg"}}]).amount is None
+    assert of(doseAndRate=[]).amount is None
+
+
+@pytest.mark.parametrize(
+    ("dosage", "expected"),
+    [
+        ([{"doseQuantity": mg(1)}, {"doseQuantity": mg(20)}], ("1000", "20000", AmountUnit.MCG)),
+        ([{"doseQuantity": mg(1)}, {"doseQuantity": mg(1)}], ("1000", "1000", AmountUnit.MCG)),
+        ([{"doseQuantity": {"value": 1, "unit": "mL"}}, {"doseQuantity": mg(1)}], ("1000", "1000", AmountUnit.MCG)),
+        ([{"rateQuantity": mg(1)}, {"doseQuantity": mg(2)}], ("2000", "2000", AmountUnit.MCG)),
+        ([{"doseQuantity": {"value": "20,0", "unit": "mg"}}], ("20000", "20000", AmountUnit.MCG)),
+        ([{"doseQuantity": {"value": "20 mg"}}], ("20000", "20000", AmountUnit.MCG)),
+        ([{"doseQuantity": [mg(1), mg(20)]}], ("1000", "20000", AmountUnit.MCG)),
+        ([{"doseQuantity": {"value": 1, "unit": "mg", "code": "ug"}}], ("0", "0", AmountUnit.UNKNOWN)),
+        ([{"doseQuantity": mg(1)}, {"doseQuantity": {"value": True}}], ("0", "0", AmountUnit.UNKNOWN)),
+        ([{"doseQuantity": "1 mg"}], ("1000", "1000", AmountUnit.MCG)),
+        ([{"doseQuantity": 7}], ("0", "0", AmountUnit.UNKNOWN)),
+    ],
+)
+def test_every_dose_of_an_instruction_counts(dosage: list[Json], expected: tuple[str, str, AmountUnit]) -> None:
+    assert low_to_high(of(doseAndRate=dosage).amount) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10 mg monthly", ("1000", "10000", AmountUnit.MCG)),
+        ("1 mg monthly", ("1000", "1000", AmountUnit.MCG)),
+        ("1000 micrograms monthly", ("1000", "1000", AmountUnit.MCG)),
+        ("two 500 micrograms tablets", ("1000", "1000", AmountUnit.MCG)),
+        ("1 ml of 10 mg/10 ml", ("1000", "1000", AmountUnit.MCG)),
+    ],
+)
+def test_a_dose_that_differs_from_its_own_words_by_a_power_of_ten_is_both(
+    text: str, expected: tuple[str, str, AmountUnit]
+) -> None:
+    assert low_to_high(of(doseAndRate=[{"doseQuantity": mg(1)}], text=text).amount) == expected
 
 
 @pytest.mark.parametrize(

@@ -427,7 +427,7 @@ NOT_GIVEN: dict[str, tuple[Source, Json]] = {
     "not given, DSTU2": (Source.DOSES, administration(wasNotGiven=True)),
     "begun today": (Source.DOSES, administration(status="in-progress", effectiveDateTime="2026-11-23")),
     "without a dose": (Source.DOSES, administration(dosage=None)),
-    "in the future": (Source.DOSES, administration(effectiveDateTime="2026-11-24")),
+    "in the future": (Source.DOSES, administration(effectiveDateTime="2026-11-25")),
     "of another drug": (Source.DOSES, administration(medicationCodeableConcept={"text": "paracetamol"})),
     "of the antidote": (Source.DOSES, administration(medicationCodeableConcept={"text": "Cyanokit 5 g"})),
     "of a tracer": (Source.DOSES, administration(medicationCodeableConcept={"text": "cyanocobalamin Co-57"})),
@@ -458,7 +458,7 @@ def test_what_does_not_tell_that_b12_was_injected_is_no_dose(source: Source, res
     ("source", "resource", "reason"),
     [
         (Source.DOSES, administration(effectiveDateTime=None), "no-date"),
-        (Source.DOSES, administration(effectiveDateTime="2026-11-24"), "future-date"),
+        (Source.DOSES, administration(effectiveDateTime="2026-11-25"), "future-date"),
         (Source.DOSES, administration(effectiveDateTime="soon"), "impossible-date"),
         (Source.PROCEDURES, injection(performedDateTime=None), "no-date"),
         (Source.PROCEDURES, injection(code={"text": "B12 injection"}), "unreadable"),

@@ -128,8 +128,8 @@ def test_a_result_is_reported_in_the_unit_it_came_in_plainly_spelled(members: Js
         ("b12_total_serum", quantity(150, ""), "unit-missing"),
         ("b12_total_serum", {"valueString": "150"}, "unit-missing"),
         ("b12_total_serum", {"valueInteger": 150}, "unit-missing"),
-        ("b12_total_serum", {"valueString": "1,500 ng/L"}, "unknown-unit"),
-        ("b12_total_serum", {"valueString": "150-200 ng/L"}, "unknown-unit"),
+        ("b12_total_serum", {"valueString": "1,500 ng/L"}, "unreadable"),
+        ("b12_total_serum", {"valueString": "150-200 ng/L"}, "unreadable"),
         ("b12_total_serum", quantity(-5, "ng/L"), "implausible-value"),
         ("b12_total_serum", quantity(0, "ng/L"), "implausible-value"),
         ("b12_total_serum", quantity(150, "ng/mL"), "implausible-value"),
@@ -145,8 +145,45 @@ def test_a_result_that_would_need_guessing_is_not_read_and_says_why(concept: str
     assert refused(of(concept, **members)) == [(concept, reason)]
 
 
-def test_the_ucum_code_of_a_unit_outranks_its_words() -> None:
-    assert the(observation(**quantity(100, "ng/L", code="pmol/L", system=UCUM))).value == Decimal("135.5")
+def test_a_unit_whose_code_and_words_differ_is_no_unit() -> None:
+    assert refused(observation(**quantity(100, "ng/L", code="pmol/L", system=UCUM))) == [
+        ("b12_total_serum", "contradiction")
+    ]
+    assert the(observation(**quantity(100, "pg/mL", code="ng/L", system=UCUM))).value == 100
+
+
+@pytest.mark.parametrize(
+    ("members", "value", "comparator"),
+    [
+        (quantity("<150", "ng/L"), 150, Comparator.BELOW),
+        (quantity(" > 1500 ", "ng/L"), 1500, Comparator.ABOVE),
+        (quantity("≤150", "ng/L"), 150, Comparator.BELOW),
+        (quantity("less than 150 ng/L", None), 150, Comparator.BELOW),
+        (quantity("150 ng/L", None), 150, None),
+        (quantity("96,5", "ng/L"), Decimal("96.5"), None),
+        ({"valueString": "96,5 ng/L"}, Decimal("96.5"), None),
+        ({"valueString": "under 150 ng/L"}, 150, Comparator.BELOW),
+        ({"valueCodeableConcept": {"text": "<150 ng/L"}}, 150, Comparator.BELOW),
+    ],
+)
+def test_a_bound_or_a_decimal_comma_inside_the_value_is_read(
+    members: Json, value: Decimal, comparator: Comparator | None
+) -> None:
+    found = the(observation(**members))
+    assert (found.value, found.comparator) == (value, comparator)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        quantity("abc", "ng/L"), quantity(True, "ng/L"), quantity([], "ng/L"), quantity("150-200", "ng/L"),
+        {"valueString": "wasp"}, {"valueString": "+++"}, {"valueRange": {"low": {"value": 1}}}, {"valueBoolean": True},
+        {"valueRatio": {"numerator": {"value": 1}}}, {"valueDateTime": "2026-11-01"}, {"valueQuantity": "a few"},
+        {"valueCodeableConcept": {"coding": [{"code": "x"}]}}, {"valueQuantity": [{"value": 1}, {"value": 2}]},
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_read_is_named_with_its_day(members: Json) -> None:
+    assert refused(observation(**members)) == [("b12_total_serum", "unreadable")]
 
 
 def test_a_unit_coded_in_another_system_is_read_by_its_words() -> None:
@@ -181,7 +218,10 @@ def test_a_result_outside_the_limits_of_the_assay_keeps_its_comparator(
         {"dataAbsentReason": coded("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown")},
         {"valueString": "haemolysed, please repeat"},
         {"valueQuantity": {"unit": "ng/L"}},
-        {"valueQuantity": {"value": True, "unit": "ng/L"}},
+        {"valueString": "Specimen insufficient"},
+        {"valueString": "Not reported"},
+        {"valueString": "To follow"},
+        {"valueCodeableConcept": {"text": "Sample clotted"}},
         {},
     ],
 )
@@ -352,7 +392,7 @@ def test_the_day_of_a_result_is_read_as_precisely_as_it_is_known(members: Json, 
     ("said", "reason"),
     [
         (None, "no-date"),
-        ("2026-11-24", "future-date"),
+        ("2026-11-25", "future-date"),
         ("2027", "future-date"),
         ("2026-02-30", "impossible-date"),
         ("yesterday", "impossible-date"),

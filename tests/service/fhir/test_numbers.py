@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cards.record import NotUnderstood
 from service.fhir.numbers import number
 
 
@@ -18,11 +19,30 @@ def test_a_number_is_read_digit_by_digit_or_turned_away_for_its_size(sent: float
 
     read = number(sent)
 
-    assert (read is not None) == in_proportion
-    if read is not None:
+    assert isinstance(read, Decimal) == in_proportion
+    if isinstance(read, Decimal):
         assert (read, str(read)) == (exactly, str(exactly))
 
 
-@pytest.mark.parametrize("sent", [None, True, False, [], {}, "much", "NaN", float("nan"), float("inf"), "1e99"])
-def test_what_is_no_number_is_none(sent: object) -> None:
+@pytest.mark.parametrize(
+    "sent", [True, False, [], {}, "much", "NaN", float("nan"), "1,000", "1.000,5", "½", "5 mg", "<5"]
+)
+def test_what_cannot_be_read_as_a_number_is_not_taken_for_nothing(sent: object) -> None:
+    assert number(sent) == NotUnderstood("unreadable")
+
+
+@pytest.mark.parametrize("sent", [float("inf"), float("-inf"), "Infinity", "1e99", 1e300, "1e-40"])
+def test_a_number_out_of_every_proportion_is_said_to_be(sent: object) -> None:
+    assert number(sent) == NotUnderstood("implausible-value")
+
+
+@pytest.mark.parametrize("sent", [None, "", "  "])
+def test_nothing_is_no_number(sent: object) -> None:
     assert number(sent) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [("20,0", "20.0"), ("0,115", "0.115"), (" 5 ", "5"), ("-0,5", "-0.5"), ("1e3", "1e3")]
+)
+def test_a_decimal_comma_and_blanks_are_read(sent: str, read: str) -> None:
+    assert number(sent) == Decimal(read)
