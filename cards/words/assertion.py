@@ -48,7 +48,11 @@ class Direction(StrEnum):
 
 @fact(frozen=True, slots=True)
 class Phrase:
-    """One wording of the phrase file; `words` end in `*` where any ending will do. `says`: None for one of nothing."""
+    """One wording of the phrase file.
+
+    `words` end in `*` where any ending will do, and are `<name>` where any of the words under that name will do.
+    `says`: None for a phrase of nothing.
+    """
 
     words: tuple[str, ...]
     says: Assertion | None
@@ -179,14 +183,22 @@ def _any_between(places: tuple[int, ...], start: int, end: int) -> bool:
 class _Node:
     """A place in the tree of phrases, word by word."""
 
-    __slots__ = ("beginnings", "next", "phrase")
+    __slots__ = ("beginnings", "kinds", "next", "phrase")
 
     def __init__(self) -> None:
         self.next: dict[str, _Node] = {}
         self.beginnings: list[tuple[str, _Node]] = []
+        self.kinds: list[tuple[frozenset[str], _Node]] = []
         self.phrase: Phrase | None = None
 
     def child(self, word: str) -> _Node:
+        if word.startswith("<"):
+            kind = phrases().words[word[1:-1]]
+            node = next((node for words, node in self.kinds if words is kind), None)
+            if node is None:
+                node = _Node()
+                self.kinds.append((kind, node))
+            return node
         if not word.endswith("*"):
             return self.next.setdefault(word, _Node())
         found = next((node for beginning, node in self.beginnings if beginning == word[:-1]), None)
@@ -198,7 +210,11 @@ class _Node:
     def step(self, word: str) -> list[_Node]:
         """The places that a word leads to; the word itself goes before its beginning."""
         found = [self.next[word]] if word in self.next else []
-        return found + [node for beginning, node in self.beginnings if word.startswith(beginning)]
+        if self.kinds:
+            found += [node for words, node in self.kinds if word in words]
+        if self.beginnings:
+            found += [node for beginning, node in self.beginnings if word.startswith(beginning)]
+        return found
 
 
 class Phrases(NamedTuple):
@@ -210,7 +226,7 @@ class Phrases(NamedTuple):
     anew: frozenset[str]
     adverbs: frozenset[str]
     abbreviations: frozenset[str]
-    whose: frozenset[str]
+    words: Mapping[str, frozenset[str]]
 
 
 class PhraseError(Exception):
@@ -220,33 +236,33 @@ class PhraseError(Exception):
 @cache
 def phrases() -> Phrases:
     """The phrases of this package. Raises `PhraseError` for one that stands twice."""
-    told = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    macros = {name: "|".join(words.split("|")) for name, words in told["words"].items()}
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    told = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader either way
     found: dict[tuple[str, ...], Phrase] = {}
     groups = [*told["phrases"], {"text": told["says nothing"]}]
     for group in groups:
-        for phrase in _of_group(group, macros):
+        for phrase in _of_group(group):
             if found.setdefault(phrase.words, phrase) != phrase:
                 raise PhraseError(f"stands twice: {' '.join(phrase.words)}")
     return Phrases(
         tuple(found.values()),
-        _all_wordings(told["ends"], macros),
-        _all_wordings(told["ends but next"], macros),
+        _all_wordings(told["ends"]),
+        _all_wordings(told["ends but next"]),
         frozenset(told["begins anew"]),
         frozenset(told["adverbs"]),
         frozenset(told["abbreviations"]),
-        frozenset(macros["whose"].split("|")),
+        {name: frozenset(map(_key, words)) for name, words in told["words"].items()},
     )
 
 
-def _all_wordings(texts: list[str], macros: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    return tuple(dict.fromkeys(words for text in texts for words in _wordings(text, macros)))
+def _all_wordings(texts: list[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(dict.fromkeys(words for text in texts for words in _wordings(text)))
 
 
-def _of_group(group: Mapping[str, Any], macros: Mapping[str, str]) -> Iterator[Phrase]:
+def _of_group(group: Mapping[str, Any]) -> Iterator[Phrase]:
     says = Assertion(group["says"]) if "says" in group else None
     for text in group["text"]:
-        for words in _wordings(text, macros):
+        for words in _wordings(text):
             yield Phrase(
                 words,
                 says,
@@ -259,25 +275,18 @@ def _of_group(group: Mapping[str, Any], macros: Mapping[str, str]) -> Iterator[P
 
 
 _GROUP = re.compile(r"\(([^()]*)\)")
-_MACRO = re.compile(r"<(\w+)>")
 
 
-def _wordings(text: str, macros: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+def _wordings(text: str) -> Iterator[tuple[str, ...]]:
     """Every wording of a phrase with alternatives."""
-    text = _MACRO.sub(lambda match: macros[match[1]] if _inside_a_group(match) else f"({macros[match[1]]})", text)
     pieces = _GROUP.split(text)
     choices = [piece.split("|") if number % 2 else [piece] for number, piece in enumerate(pieces)]
     for chosen in product(*choices):
         yield tuple(_key(match[0]) for match in _STARRED.finditer("".join(chosen)))
 
 
-def _inside_a_group(match: re.Match[str]) -> bool:
-    before = match.string[: match.start()]
-    return before.count("(") > before.count(")")
-
-
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_")
-_STARRED = re.compile(r"[^\W_]+\*|" + _TOKEN.pattern)
+_STARRED = re.compile(r"<\w+>|[^\W_]+\*|" + _TOKEN.pattern)
 
 
 def _key(word: str) -> str:
@@ -285,6 +294,11 @@ def _key(word: str) -> str:
 
 
 _END, _END_BUT_NEXT = Phrase(("ends",), None), Phrase(("ends but next",), None)
+
+
+def prepare() -> None:
+    """Reads the phrase file now, so that no call waits for it. Raises `PhraseError` for a phrase that stands twice."""
+    _tree()
 
 
 @cache
@@ -511,7 +525,7 @@ class _Text:
     def _preceding(self, first: int, after: int, phrase: Phrase) -> range:
         """The words that a phrase bears on before it."""
         place = first - 1
-        while phrase.says is Assertion.ANOTHERS and place >= 0 and self.keys[place] in phrases().whose:
+        while phrase.says is Assertion.ANOTHERS and place >= 0 and self.keys[place] in phrases().words["whose"]:
             place -= 1
         if place >= 0 and self.kinds[place] in (_Kind.SEAM, _Kind.COMMA) and self._goes_on_loosely(after):
             # By itself in its part ("pernicious anaemia: excluded", "gastrectomy (declined)"): of the part before.

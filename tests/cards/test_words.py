@@ -429,12 +429,13 @@ def test_an_answer_that_says_yes(value: str) -> None:
 
 # --- every phrase of the file ----------------------------------------------------------------------------------------
 
+AS_WRITTEN = {"<relative>": "mother", "<whose>": "her", "<be>": "is", "<not>": "not"}
 PHRASES = phrases().phrases
 
 
 def _written(phrase: Phrase) -> str:
     """A phrase as somebody writes it."""
-    text = " ".join(word.replace("*", "ed") for word in phrase.words)
+    text = " ".join(AS_WRITTEN.get(word, word.replace("*", "ed")) for word in phrase.words)
     return text.replace(" - ", "-").replace("- ", "-").replace(" / ", "/")
 
 
