@@ -26,6 +26,7 @@ from cards.words.assertion import (
     Assertion,
     Sense,
     find_meant,
+    prepare,
 )
 
 _FOLDER = Path(__file__).parent / "value_sets"
@@ -164,6 +165,7 @@ class Terminology:
     @cache
     def load(cls) -> Terminology:
         """The value sets of this package. Raises `ValueSetError` naming file and line of a fault."""
+        prepare()
         return cls(_FOLDER)
 
     def find(self, system: str, code: str) -> tuple[Coded, ...]:

@@ -7,17 +7,19 @@ here takes one look at each word of a text, however long.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from cards.fact import fact
-from cards.memory import remembered
+from cards.memory import LONGEST_READ, LONGEST_TEXT, TEXTS
 
 _FILE = Path(__file__).parent / "phrases.yaml"
 
@@ -46,7 +48,11 @@ class Direction(StrEnum):
 
 @fact(frozen=True, slots=True)
 class Phrase:
-    """One wording of the phrase file; `words` end in `*` where any ending will do. `says`: None for one of nothing."""
+    """One wording of the phrase file.
+
+    `words` end in `*` where any ending will do, and are `<name>` where any of the words under that name will do.
+    `says`: None for a phrase of nothing.
+    """
 
     words: tuple[str, ...]
     says: Assertion | None
@@ -101,44 +107,46 @@ def find_meant(pattern: re.Pattern[str], text: str, sense: Sense) -> re.Match[st
 def is_meant(text: str, start: int, end: int, sense: Sense) -> bool:
     """Whether what a text names from `start` to `end` is meant in this sense; no name goes past a sentence's end."""
     found = _analysed(text)
-    if not found.scopes and not found.stops:
+    if found is _NOTHING:
         return True
     # The full stop of "def." ends a name, it does not stand in one.
-    if any(start < each < end - 1 for each in found.stops):
+    if _any_between(found.stops, start, end - 1):
         return False
     return sense.against.isdisjoint(_bearing(text, start, end, acts=sense.acts))
 
 
 def denies_what_is_asked(text: str) -> bool:
     """Whether the words, given as an answer or value, say no: "never", "denies use", "stopped in 2019", "ex-user"."""
-    return any(each.at_start and each.says is not Assertion.PLANNED for each in _analysed(text).scopes)
+    return any(each.said_from == 0 and each.says is not Assertion.PLANNED for each in _analysed(text).said)
 
 
 def part_of(text: str, start: int, end: int) -> str:
     """The sentence part in which a name stands."""
-    found = _analysed(text)
-    before = max((each for each in found.seams if each <= start), default=0)
-    after = min((each for each in found.seams if each >= end), default=len(text))
-    return text[before:after]
+    seams = _analysed(text).seams
+    before, after = bisect_right(seams, start), bisect_left(seams, end)
+    return text[seams[before - 1] if before else 0 : seams[after] if after < len(seams) else len(text)]
 
 
-class _Scope(NamedTuple):
-    """What a phrase bears on: names that begin (`forward`) or end between `start` and `end`."""
+class _Said(NamedTuple):
+    """A phrase in a text, from `said_from` to `said_to`."""
 
-    start: int
-    end: int
-    forward: bool
-    says: Assertion
-    acts: bool
     said_from: int
     said_to: int
-    at_start: bool
+    says: Assertion
+    acts: bool
 
 
 class _Analysed(NamedTuple):
-    """The reaches of the phrases of a text, the ends of its sentences, and the seams of its sentence parts."""
+    """A text taken apart.
 
-    scopes: tuple[_Scope, ...]
+    `starts`: where its words begin; `on_names_from`, `on_names_to`: the phrases that bear on names which begin, and
+    end, with each word; `said`: all phrases; `stops`: the ends of its sentences; `seams`: of its sentence parts.
+    """
+
+    starts: tuple[int, ...]
+    on_names_from: tuple[tuple[_Said, ...], ...]
+    on_names_to: tuple[tuple[_Said, ...], ...]
+    said: tuple[_Said, ...]
     stops: tuple[int, ...]
     seams: tuple[int, ...]
 
@@ -147,16 +155,27 @@ _OF_ACTS = frozenset({Assertion.PLANNED, Assertion.DECLINED})
 
 
 def _bearing(text: str, start: int, end: int, *, acts: bool) -> set[Assertion]:
-    return {
-        each.says
-        for each in _analysed(text).scopes
-        if (acts or not (each.acts or each.says in _OF_ACTS))
-        and (
-            (each.said_from < start < each.end if each.forward else each.start < end < each.said_to)
-            # "Anaemia, no B12 deficiency" is not one name, nor is "neuropathy excluded, B12 deficiency".
-            or start < each.said_from < each.said_to <= end
-        )
-    }
+    found = _analysed(text)
+    if not found.said or end <= start:
+        return set()
+    bearing = [
+        *found.on_names_from[max(0, bisect_right(found.starts, start) - 1)],
+        *found.on_names_to[max(0, bisect_right(found.starts, end - 1) - 1)],
+    ]
+    # "Anaemia, no B12 deficiency" is not one name, nor is "neuropathy excluded, B12 deficiency".
+    within = bisect_right(found.said, start, key=_said_from)
+    while within < len(found.said) and found.said[within].said_to <= end:
+        bearing.append(found.said[within])
+        within += 1
+    return {each.says for each in bearing if acts or not (each.acts or each.says in _OF_ACTS)}
+
+
+_said_from = attrgetter("said_from")
+
+
+def _any_between(places: tuple[int, ...], start: int, end: int) -> bool:
+    first = bisect_right(places, start)
+    return first < len(places) and places[first] < end
 
 
 # --- the phrases -----------------------------------------------------------------------------------------------------
@@ -165,14 +184,22 @@ def _bearing(text: str, start: int, end: int, *, acts: bool) -> set[Assertion]:
 class _Node:
     """A place in the tree of phrases, word by word."""
 
-    __slots__ = ("beginnings", "next", "phrase")
+    __slots__ = ("beginnings", "kinds", "next", "phrase")
 
     def __init__(self) -> None:
         self.next: dict[str, _Node] = {}
         self.beginnings: list[tuple[str, _Node]] = []
+        self.kinds: list[tuple[frozenset[str], _Node]] = []
         self.phrase: Phrase | None = None
 
     def child(self, word: str) -> _Node:
+        if word.startswith("<"):
+            kind = phrases().words[word[1:-1]]
+            node = next((node for words, node in self.kinds if words is kind), None)
+            if node is None:
+                node = _Node()
+                self.kinds.append((kind, node))
+            return node
         if not word.endswith("*"):
             return self.next.setdefault(word, _Node())
         found = next((node for beginning, node in self.beginnings if beginning == word[:-1]), None)
@@ -184,7 +211,11 @@ class _Node:
     def step(self, word: str) -> list[_Node]:
         """The places that a word leads to; the word itself goes before its beginning."""
         found = [self.next[word]] if word in self.next else []
-        return found + [node for beginning, node in self.beginnings if word.startswith(beginning)]
+        if self.kinds:
+            found += [node for words, node in self.kinds if word in words]
+        if self.beginnings:
+            found += [node for beginning, node in self.beginnings if word.startswith(beginning)]
+        return found
 
 
 class Phrases(NamedTuple):
@@ -196,7 +227,7 @@ class Phrases(NamedTuple):
     anew: frozenset[str]
     adverbs: frozenset[str]
     abbreviations: frozenset[str]
-    whose: frozenset[str]
+    words: Mapping[str, frozenset[str]]
 
 
 class PhraseError(Exception):
@@ -206,33 +237,33 @@ class PhraseError(Exception):
 @cache
 def phrases() -> Phrases:
     """The phrases of this package. Raises `PhraseError` for one that stands twice."""
-    told = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    macros = {name: "|".join(words.split("|")) for name, words in told["words"].items()}
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    told = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader either way
     found: dict[tuple[str, ...], Phrase] = {}
     groups = [*told["phrases"], {"text": told["says nothing"]}]
     for group in groups:
-        for phrase in _of_group(group, macros):
+        for phrase in _of_group(group):
             if found.setdefault(phrase.words, phrase) != phrase:
                 raise PhraseError(f"stands twice: {' '.join(phrase.words)}")
     return Phrases(
         tuple(found.values()),
-        _all_wordings(told["ends"], macros),
-        _all_wordings(told["ends but next"], macros),
+        _all_wordings(told["ends"]),
+        _all_wordings(told["ends but next"]),
         frozenset(told["begins anew"]),
         frozenset(told["adverbs"]),
         frozenset(told["abbreviations"]),
-        frozenset(macros["whose"].split("|")),
+        {name: frozenset(map(_key, words)) for name, words in told["words"].items()},
     )
 
 
-def _all_wordings(texts: list[str], macros: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    return tuple(dict.fromkeys(words for text in texts for words in _wordings(text, macros)))
+def _all_wordings(texts: list[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(dict.fromkeys(words for text in texts for words in _wordings(text)))
 
 
-def _of_group(group: Mapping[str, Any], macros: Mapping[str, str]) -> Iterator[Phrase]:
+def _of_group(group: Mapping[str, Any]) -> Iterator[Phrase]:
     says = Assertion(group["says"]) if "says" in group else None
     for text in group["text"]:
-        for words in _wordings(text, macros):
+        for words in _wordings(text):
             yield Phrase(
                 words,
                 says,
@@ -245,26 +276,19 @@ def _of_group(group: Mapping[str, Any], macros: Mapping[str, str]) -> Iterator[P
 
 
 _GROUP = re.compile(r"\(([^()]*)\)")
-_MACRO = re.compile(r"<(\w+)>")
 
 
-def _wordings(text: str, macros: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+def _wordings(text: str) -> Iterator[tuple[str, ...]]:
     """Every wording of a phrase with alternatives."""
-    text = _MACRO.sub(lambda match: macros[match[1]] if _inside_a_group(match) else f"({macros[match[1]]})", text)
     pieces = _GROUP.split(text)
     choices = [piece.split("|") if number % 2 else [piece] for number, piece in enumerate(pieces)]
     for chosen in product(*choices):
         yield tuple(_key(match[0]) for match in _STARRED.finditer("".join(chosen)))
 
 
-def _inside_a_group(match: re.Match[str]) -> bool:
-    before = match.string[: match.start()]
-    return before.count("(") > before.count(")")
-
-
 _WORD = r"[^\W_](?:[^\W_]|')*"
 _TOKEN = re.compile(_WORD + r"|[^\w\s]|_")
-_STARRED = re.compile(_WORD + r"\*?|[^\w\s]|_")
+_STARRED = re.compile(r"<\w+>|" + _WORD + r"\*?|[^\w\s]|_")
 
 
 def _key(word: str) -> str:
@@ -272,6 +296,11 @@ def _key(word: str) -> str:
 
 
 _END, _END_BUT_NEXT = Phrase(("ends",), None), Phrase(("ends but next",), None)
+
+
+def prepare() -> None:
+    """Reads the phrase file now, so that no call waits for it. Raises `PhraseError` for a phrase that stands twice."""
+    _tree()
 
 
 @cache
@@ -306,11 +335,15 @@ class _Kind(StrEnum):
 _STOPS = frozenset(".;!|")
 _SEAMS = frozenset(":()[]{}")
 _UNTIL = frozenset({_Kind.STOP, _Kind.SEAM, _Kind.END, _Kind.END_BUT_NEXT})
+_SEAMS_AND_ENDS = _UNTIL | {_Kind.COMMA}
 _SEAMS_OF_PARTS = frozenset({_Kind.STOP, _Kind.SEAM, _Kind.COMMA})
+_BACKWARD = frozenset({Direction.PRECEDES, Direction.PART_BEFORE})
 _DOUBT = Phrase(("?",), Assertion.DOUBTFUL, Direction.FOLLOWS, 6)
 _DOUBTED = Phrase(("?",), Assertion.DOUBTFUL, Direction.PRECEDES, 8)
 # How many words an item of a list may have: "no numbness, loss of vibration sense or ataxia".
 _LONGEST_ITEM = 5
+# No phrase bears on more words than these, nor over longer lists, whatever it says: reading stays linear.
+_LONGEST_REACH, _LONGEST_LIST = 80, 20
 
 
 class _Text:
@@ -394,22 +427,31 @@ class _Text:
 
     # --- how far phrases reach ---
 
-    def scopes(self) -> Iterator[_Scope]:
+    def analysed(self) -> _Analysed:
+        """What is said of each word."""
+        from_words: list[tuple[_Said, ...]] = [()] * len(self.keys)
+        to_words: list[tuple[_Said, ...]] = [()] * len(self.keys)
+        told = []
         for first, after, phrase in self.said:
+            said = _Said(self.spans[first][0], self.spans[after - 1][1], phrase.says or Assertion.AFFIRMED, phrase.acts)
+            told.append(said)
             precedes, follows = self._directions(first, after, phrase)
-            before = self._preceding(first, after, phrase) if precedes else None
-            behind = self._following(after, phrase) if follows or not before else None
-            if before:
-                yield self._scope(first, after, phrase, before, forward=False)
-            if behind and phrase.direction not in (Direction.PRECEDES, Direction.PART_BEFORE):
-                yield self._scope(first, after, phrase, behind, forward=True)
-            elif not before and first == 0:
-                yield self._scope(first, after, phrase, (0, 0), forward=True)
-
-    def _scope(self, first: int, after: int, phrase: Phrase, reach: tuple[int, int], *, forward: bool) -> _Scope:
-        says = phrase.says or Assertion.AFFIRMED
-        said_from, said_to = self.spans[first][0], self.spans[after - 1][1]
-        return _Scope(*reach, forward, says, phrase.acts, said_from, said_to, first == 0)
+            before = self._preceding(first, after, phrase) if precedes else range(0)
+            # Words of the phrase itself may belong to a name: "no clinical trial".
+            for place in (*before, *range(first, after - 1)) if before else ():
+                to_words[place] += (said,)
+            if phrase.direction not in _BACKWARD and (follows or not before):
+                behind = self._following(after, phrase)
+                for place in (*range(first + 1, after), *behind) if behind else ():
+                    from_words[place] += (said,)
+        return _Analysed(
+            tuple(start for start, _ in self.spans),
+            tuple(from_words),
+            tuple(to_words),
+            tuple(told),
+            tuple(self.spans[place][0] for place, kind in enumerate(self.kinds) if kind is _Kind.STOP),
+            tuple(self.spans[place][0] for place, kind in enumerate(self.kinds) if kind in _SEAMS_OF_PARTS),
+        )
 
     def _directions(self, first: int, after: int, phrase: Phrase) -> tuple[bool, bool]:
         """Whether a phrase bears on what precedes and on what follows it there."""
@@ -431,21 +473,18 @@ class _Text:
         """Whether the part ends there, or goes on with words that name nothing: "declined by the patient"."""
         return self._ends_there(after) or self.keys[after] in phrases().adverbs or self.keys[after].isdigit()
 
-    def _following(self, after: int, phrase: Phrase) -> tuple[int, int] | None:
+    def _following(self, after: int, phrase: Phrase) -> range:
+        """The words that a phrase bears on behind it."""
         place, heading = after, False
         while place < len(self.keys) and self.kinds[place] in (_Kind.SEAM, _Kind.END_BUT_NEXT):
             if self.keys[place] in ")]}":
-                return None
+                return range(0)
             heading = heading or self.keys[place] == ":"
             place += 1
-        if place >= len(self.keys):
-            return None
-        start, end, words, listed = self.spans[place][0], self.spans[place][0], 0, place
-        while place < len(self.keys):
-            kind = self.kinds[place]
-            if kind in _UNTIL:
-                break
-            if kind is _Kind.COMMA:
+        begins = ends = listed = place
+        words = 0
+        while place < min(len(self.keys), begins + _LONGEST_REACH) and self.kinds[place] not in _UNTIL:
+            if self.kinds[place] is _Kind.COMMA:
                 goes_on = phrase.lists or heading
                 if not goes_on and place >= listed:
                     listed = self._end_of_list(place)
@@ -456,20 +495,20 @@ class _Text:
                 words += self.keys[place][0].isalnum()
                 if phrase.reach is not None and words > phrase.reach + 1:
                     break
-                end = self.spans[place][1]
+                ends = place + 1
             place += 1
-        return (start, end) if end > start else None
+        return range(begins, ends)
 
     def _end_of_list(self, comma: int) -> int:
         """Where a list with "or" or "nor" ends that goes on behind a comma; the comma itself when none does."""
         place = comma
-        while True:
+        for _ in range(_LONGEST_LIST):
             place += 1
             if self._begins_anew(place):
                 return comma
             words, joined = 0, False
-            while place < len(self.keys) and self.kinds[place] not in _UNTIL and self.kinds[place] is not _Kind.COMMA:
-                if self.keys[place] in phrases().anew:
+            while place < len(self.keys) and self.kinds[place] not in _SEAMS_AND_ENDS:
+                if words > _LONGEST_REACH or self.keys[place] in phrases().anew:
                     return comma
                 joined = joined or (self.keys[place] in ("or", "nor") and words <= _LONGEST_ITEM)
                 words += 1
@@ -479,38 +518,41 @@ class _Text:
             if joined:
                 return place
             if place >= len(self.keys) or self.kinds[place] is not _Kind.COMMA:
-                return comma
+                break
+        return comma
 
     def _begins_anew(self, place: int) -> bool:
         return place >= len(self.keys) or place in self.begins or self.keys[place] in phrases().anew
 
-    def _preceding(self, first: int, after: int, phrase: Phrase) -> tuple[int, int] | None:
+    def _preceding(self, first: int, after: int, phrase: Phrase) -> range:
+        """The words that a phrase bears on before it."""
         place = first - 1
-        while phrase.says is Assertion.ANOTHERS and place >= 0 and self.keys[place] in phrases().whose:
+        while phrase.says is Assertion.ANOTHERS and place >= 0 and self.keys[place] in phrases().words["whose"]:
             place -= 1
         if place >= 0 and self.kinds[place] in (_Kind.SEAM, _Kind.COMMA) and self._goes_on_loosely(after):
             # By itself in its part ("pernicious anaemia: excluded", "gastrectomy (declined)"): of the part before.
             while place >= 0 and self.kinds[place] in (_Kind.SEAM, _Kind.COMMA):
                 place -= 1
-        last, words = place, 0
-        while place >= 0 and self.kinds[place] is not _Kind.COMMA and self.kinds[place] not in _UNTIL:
+        ends, words = place + 1, 0
+        while place >= max(0, ends - _LONGEST_REACH) and self.kinds[place] not in _SEAMS_AND_ENDS:
             words += self.keys[place][0].isalnum()
             if phrase.reach is not None and words > phrase.reach + 1:
                 break
             place -= 1
-        if last == place or last < 0:
-            return None
-        return self.spans[place + 1][0], self.spans[last][1]
+        return range(place + 1, ends)
 
 
-_NOTHING = _Analysed((), (), ())
+_NOTHING = _Analysed((), (), (), (), (), ())
 
 
-@remembered
 def _analysed(text: str) -> _Analysed:
-    taken = _Text(text)
-    stops = tuple(taken.spans[place][0] for place, kind in enumerate(taken.kinds) if kind is _Kind.STOP)
-    seams = tuple(taken.spans[place][0] for place, kind in enumerate(taken.kinds) if kind in _SEAMS_OF_PARTS)
-    if not taken.said and not stops and not seams:
-        return _NOTHING
-    return _Analysed(tuple(taken.scopes()), stops, seams)
+    return _short(text) if len(text) <= LONGEST_TEXT else _long(text[:LONGEST_READ])
+
+
+def _analyse(text: str) -> _Analysed:
+    found = _Text(text).analysed()
+    return found if found.said or found.stops or found.seams else _NOTHING
+
+
+# Several things are looked for in one text, one after the other; short texts come again.
+_short, _long = lru_cache(maxsize=TEXTS)(_analyse), lru_cache(maxsize=4)(_analyse)

@@ -405,6 +405,8 @@ def _concepts(
     the text names it; E53.8 whose text says folate is folate deficiency.
     """
     coded = _coded(code, "condition", setting)
+    if coded and all(each.specific and each.meaning != "unspecified" for each in coded):
+        return coded, False
     words = texts_of(code)
     in_text = in_text or setting.terminology.conditions_in_text
     if not coded:

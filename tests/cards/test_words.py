@@ -429,12 +429,13 @@ def test_an_answer_that_says_yes(value: str) -> None:
 
 # --- every phrase of the file ----------------------------------------------------------------------------------------
 
+AS_WRITTEN = {"<relative>": "mother", "<whose>": "her", "<be>": "is", "<not>": "not"}
 PHRASES = phrases().phrases
 
 
 def _written(phrase: Phrase) -> str:
     """A phrase as somebody writes it."""
-    text = " ".join(word.replace("*", "ed") for word in phrase.words)
+    text = " ".join(AS_WRITTEN.get(word, word.replace("*", "ed")) for word in phrase.words)
     return text.replace(" - ", "-").replace("- ", "-").replace(" / ", "/")
 
 
@@ -514,3 +515,30 @@ def test_any_text_has_an_answer(text: str, one: int, other: int) -> None:
 
     assert assertion(found, start, end) in Assertion
     assert assertion(found, start, end, acts=True) in Assertion
+
+
+def _steps(text: str) -> int:
+    """How many calls it takes to tell which conditions a text names."""
+    steps = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        TERMINOLOGY.conditions_in_text(text)
+    finally:
+        sys.setprofile(None)
+    return steps
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["no ataxia ", "denies ataxia, ", "ataxia denied, ", "? ataxia ", "if or ataxia, ", "mother ataxia or, ", ",? "],
+)
+def test_a_text_of_twice_the_length_takes_twice_the_steps(piece: str) -> None:
+    once, twice = (normalised(piece * (length // len(piece))) for length in (LONGEST_READ // 2, LONGEST_READ))
+    _steps(once)
+
+    assert _steps(f"{twice[:-1]}.") <= 2.2 * _steps(f"{once[:-1]}.") + 100

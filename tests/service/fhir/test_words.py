@@ -190,11 +190,12 @@ def _one_of_each_kind() -> list[Phrase]:
     return [each for alike in kinds.values() for each in alike[:: max(1, len(alike) // 12)] if each.says is not None]
 
 
+AS_WRITTEN = {"<relative>": "mother", "<whose>": "her", "<be>": "is", "<not>": "not"}
 PHRASES = _one_of_each_kind()
 
 
 def _said_of(thing: str, phrase: Phrase) -> str:
-    words = " ".join(word.replace("*", "ed") for word in phrase.words)
+    words = " ".join(AS_WRITTEN.get(word, word.replace("*", "ed")) for word in phrase.words)
     words = words.replace(" - ", "-").replace("- ", "-").replace(" / ", "/")
     if phrase.direction is Direction.PART_BEFORE:
         return f"{thing} ({words})"
