@@ -15,8 +15,8 @@ from cards.terminology import Terminology
 from service.fhir.codes import texts_of
 from service.fhir.dates import first
 from service.fhir.numbers import number
-from service.fhir.timing import NO_TIMING, read_timing
-from service.fhir.timing_words import phases
+from service.fhir.timing import NO_TIMING, is_structured, read_timing, texts_of_timing
+from service.fhir.timing_words import regimen
 
 _MASS = {
     "mg": Decimal(1000),
@@ -70,17 +70,30 @@ def read_instructions(
     dosage: dict[str, Any], words: str, terminology: Terminology, zone: ZoneInfo
 ) -> tuple[Instruction, ...]:
     """The instructions of one dosage: a regimen written as one text without a structured timing has its phases."""
-    own = _text(dosage)
-    parts = phases(own) if own and not dosage.get("timing") else ()
-    if len(parts) < 2:
-        return (read_instruction(dosage, words, terminology, zone),)
+    timing, own = dosage.get("timing"), _text(dosage)
     whole = read_instruction(dosage, words, terminology, zone)
-    told = {name: value for name, value in dosage.items() if name not in _WORDS}
+    parts = _phases(timing, own)
+    if len(parts) < 2:
+        return (whole,)
+    told = {name: value for name, value in dosage.items() if name not in _WORDS and name != "timing"}
     found = [read_instruction({**told, "text": part}, words, terminology, zone) for part in parts]
+    found[0] = replace(found[0], starts=whole.starts)
+    found[-1] = replace(found[-1], ends=whole.ends)
     return tuple(
         replace(each, amount=each.amount or whole.amount, route=each.route or whole.route, site=each.site or whole.site)
         for each in found
     )
+
+
+def _phases(timing: Any, own: str) -> tuple[str, ...]:
+    """The texts of the phases of a regimen that is written in words alone, be it in the timing's code."""
+    if timing and is_structured(timing):
+        return ()
+    for text in (own, *texts_of_timing(timing)) if timing else (own,):
+        phases = regimen(text) if text else ()
+        if len(phases) > 1:
+            return tuple(text[each.phase.start : each.phase.end] for each in phases)
+    return ()
 
 
 def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminology, zone: ZoneInfo) -> Instruction:
