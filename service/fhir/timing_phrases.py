@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +15,7 @@ from cards.record import Period, PeriodUnit, Repeat
 from service.fhir.timing_tokens import (
     CLOCK,
     DATE,
+    NAME,
     NOT_ALONE,
     ONE,
     UNITS,
@@ -85,7 +87,12 @@ def phrases_of(text: Tokens) -> list[Phrase]:
     while at < length:
         phrase = None
         word = text.words[at]
-        readers = _OF_NUMBERS if word[0].isdigit() else _READERS.get(word) or _q_glued(word)
+        if word[0].isdigit():
+            readers = _OF_NUMBERS
+        elif word[0] == "<":
+            readers = _SCHEMES
+        else:
+            readers = _READERS.get(word) or _q_glued(word)
         for read in readers:
             try:
                 phrase = read(text, at)
@@ -94,7 +101,8 @@ def phrases_of(text: Tokens) -> list[Phrase]:
             if phrase:
                 break
         if phrase is None:
-            phrase = Phrase(Kind.UNREAD, at, at + 1) if word in _TIMES_OF_ALL_KINDS else None
+            numbered = word in _NUMBERED and text.at(at + 1) == NAME and text.glued(at + 1)
+            phrase = Phrase(Kind.UNREAD, at, at + 1) if numbered or word in _TIMES_OF_ALL_KINDS else None
         if phrase is None:
             at += 1
             continue
@@ -108,6 +116,8 @@ def phrases_of(text: Tokens) -> list[Phrase]:
     return found
 
 
+# "D1, D3", "wk1".
+_NUMBERED = frozenset({"d", "day", "w", "wk", "week"})
 _SAY_HOW_OFTEN = frozenset({Kind.REPEAT, Kind.DAYS, Kind.PART_OF_DAY})
 
 
@@ -139,10 +149,15 @@ def _every(text: Tokens, at: int) -> Phrase | None:
         return days._replace(start=at)
     if part := _part_of_day(text, after):
         return part._replace(start=at)
-    if every == "each" or (every == "q" and number(text, after) is None):
+    if every == "q" and number(text, after) is None:
+        return None
+    if every == "each" and text.at(after) not in _EACH_TIME:
         return None
     garbled = number(text, after) is not None or text.at(after)[:1].isdigit()
     return Phrase(Kind.GARBLED if garbled else Kind.UNREAD, at, after)
+
+
+_EACH_TIME = vocabulary("visit clinic appointment time meal")
 
 
 def _interval(text: Tokens, at: int) -> tuple[Period, int] | None:
@@ -247,7 +262,7 @@ def _days_of_the_week(text: Tokens, at: int) -> Phrase | None:
     if found is None or text.at(found[2]) not in ("day", "days"):
         return None
     after = found[2] + 1
-    while text.at(after) in ("in", "out", "of", "a", "each", "every", "per", "/"):
+    while text.at(after) in ("in", "out", "of", "the", "a", "each", "every", "per", "/"):
         after += 1
     if after == found[2] + 1 or text.at(after) not in ("week", "wk") or not 1 <= found[1] <= 7:
         return None
@@ -304,7 +319,7 @@ def _per_unit(text: Tokens, at: int) -> Phrase | None:
 
 def _alternate(text: Tokens, at: int) -> Phrase | None:
     """As "alternate days", "alt. weeks"."""
-    after = at + 2 if text.at(at + 1) == "." else at + 1
+    after = at + 2 if text.at(at + 1) in (".", "-") else at + 1
     named = unit(text, after) or ((UNITS_LY[text.at(after)], after + 1) if text.at(after) in UNITS_LY else None)
     return _often(at, named[1], ONE, each_one(named[0], 2)) if named else None
 
@@ -349,7 +364,7 @@ def _weekdays(text: Tokens, at: int, *, named: bool = False) -> Phrase | None:
             break
         found.add(WEEKDAYS[text.at(after)])
         end = after + 1
-    if text.at(at - 1) in _NOT_ON:
+    if text.at(at - 1) in _NOT_ON or text.at(end) == DATE:
         return Phrase(Kind.NOTHING, at, end)
     joined = text.at(at + 1)
     if joined in ("to", "-", "–") and (len(found) == 2 or (joined == "to" and text.at(at + 2) in WEEKDAYS)):
@@ -376,7 +391,10 @@ def _letters_of_days(text: Tokens, at: int) -> Phrase | None:
 
 _LETTERED_DAYS = {"mwf": 3, "tts": 3, "tths": 3, "tuthsa": 3, "tthsa": 3, "mth": 2, "tth": 2, "tuth": 2}
 
-_DAY_PARTS = vocabulary("morning evening night bedtime afternoon noon am pm mane nocte mornings evenings nights")
+_DAY_PARTS = vocabulary(
+    "morning evening night bedtime breakfast lunch dinner supper teatime afternoon noon am pm mane nocte mornings"
+    " evenings nights"
+)
 
 
 def _part_of_day(text: Tokens, at: int) -> Phrase | None:
@@ -393,6 +411,16 @@ def _part_of_day(text: Tokens, at: int) -> Phrase | None:
         end, parts = after + 1, parts + 1
     every = Repeat(Decimal(parts), each_one(UNITS["day"]))
     return Phrase(Kind.PART_OF_DAY, at, end, every)
+
+
+def _scheme(text: Tokens, at: int) -> Phrase | None:
+    """As "1-0-1": the same amount in the morning and at night."""
+    if not text.at(at).startswith("<scheme>"):
+        return None
+    amounts = [each for each in re.findall(r"\d", text.at(at)) if each != "0"]
+    if len(set(amounts)) != 1:
+        return Phrase(Kind.GARBLED, at, at + 1)
+    return _often(at, at + 1, len(amounts), each_one(UNITS["day"]))
 
 
 def _numbered_days(text: Tokens, at: int) -> Phrase | None:
@@ -438,7 +466,7 @@ def _for(text: Tokens, at: int) -> Phrase | None:
     if found is None:
         return None
     length, end = found
-    if text.at(end) in _PER | _EACH and (unit(text, end + 1) or text.at(end + 1) == "week"):
+    if _days_of_the_week(text, after) or (text.at(end) in _PER | _EACH and unit(text, end + 1)):
         # "For 5 days a week".
         return None
     return Phrase(Kind.NOTHING if least else Kind.LASTS, at, end, lasts=length)
@@ -565,7 +593,7 @@ def _once(text: Tokens, at: int) -> Phrase | None:
     after = at + 2 if text.at(at + 1) == "," else at + 1
     if text.at(after) in ("only", "today", "now"):
         return Phrase(Kind.ONCE, at, after + 1)
-    return Phrase(Kind.ONCE, at, at + 1) if text.at(at + 1) in ("", ".", ",", ";", ")", "on") else None
+    return Phrase(Kind.ONCE, at, at + 1) if text.at(at + 1) in ("", ".", ",", ";", ")", "on", "then") else None
 
 
 def _as_needed(text: Tokens, at: int) -> Phrase | None:
@@ -608,7 +636,7 @@ def _is_of_something_else(text: Tokens, phrase: Phrase) -> bool:
     if text.at(phrase.start) in ("every", "q") or phrase.kind is not Kind.REPEAT:
         return False
     after = phrase.end
-    if text.at(after) in ("<name>", "vitamin", "serum"):
+    if text.at(after) in (NAME, "vitamin", "serum"):
         after += 1
     return text.at(after) in _TESTS
 
@@ -676,8 +704,8 @@ def _table() -> dict[str, tuple[_Reader, ...]]:
             found.setdefault(name, []).extend(readers)
 
     add(" ".join(_REVIEW) + " re", _not_about_doses)
-    add("then thereafter afterwards subsequently maintenance followed after", _then)
-    add("until till til ending ends", _until)
+    add("→ then thereafter afterwards subsequently maintenance followed after", _then)
+    add("until till til ending ends through thru", _until)
     add("duration course stop end finish", _duration)
     add("for", _for)
     add("total", _total)
@@ -726,9 +754,9 @@ def _weekday(_text: Tokens, at: int) -> Phrase:
 
 _READERS = _table()
 # Words of time that no phrase has taken up.
-_TIMES_OF_ALL_KINDS = (
-    frozenset(UNITS) | frozenset(UNITS_LY) | {"every", CLOCK, "hours", "fortnight", "meal", "meals"}
-) - (NOT_ALONE | {"meal", "meals"})
+_TIMES_OF_ALL_KINDS = (frozenset(UNITS) | frozenset(UNITS_LY) | {"every", CLOCK}) - NOT_ALONE
+_TIMES_OF_ALL_KINDS |= vocabulary("meal meals regularly periodically intermittently frequently occasionally")
+_SCHEMES: tuple[_Reader, ...] = (_scheme,)
 _NO_READERS: tuple[_Reader, ...] = ()
 
 

@@ -11,14 +11,18 @@ from cards.record import Period, PeriodUnit
 
 ONE = Decimal(1)
 
-# In the order of trial: a date, a time of day, B12 (its twelve is no number of weeks), "b.d.", numbers, words, signs.
+# In the order of trial: doses of a day, a date, a time of day, B12 (its twelve is no number of weeks), "b.d.", numbers,
+# words, signs.
 _TOKEN = re.compile(
-    r"\d{1,4}([/.-])\d{1,2}\1\d{2,4}(?!\d)|\d{1,2}:\d{2}(?::\d{2})?|b[\s-]{0,2}12(?!\d)|[a-z](?:\.[a-z](?![a-z]))+"
+    r"\d[-+]\d[-+]\d(?:[-+]\d)?(?![\d/+-])|\d{1,4}([/.-])\d{1,2}\1\d{2,4}(?!\d)"
+    r"|\d{1,2}:\d{2}(?::\d{2})?|b[\s-]{0,2}12(?!\d)|[a-z](?:\.[a-z](?![a-z]))+"
     r"|\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?|[a-z]+|[^\s\w]|\w",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{1,4}([/.-])\d{1,2}\1\d{2,4}")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
+# Of the day: "1-0-1" is morning and night.
+_SCHEME = re.compile(r"\d[-+]\d[-+]\d(?:[-+]\d)?")
 DATE, CLOCK, NAME = "<date>", "<clock>", "<name>"
 # Letters that touch a number and are no part of a name: "q12w", "x6", "every12weeks"; of "D51" the number is none.
 _MAY_TOUCH = frozenset({"q", "x", "every", "each", "for"})
@@ -57,6 +61,8 @@ def tokens(text: str) -> Tokens:
         elif word[0].isdigit():
             if _CLOCK.match(word):
                 word = CLOCK
+            elif _SCHEME.fullmatch(word):
+                word = f"<scheme>{word}"
             elif _DATE.fullmatch(word):
                 word = DATE
             elif words and ends[-1] == match.start() and words[-1][-1].isalpha() and words[-1] not in _MAY_TOUCH:
@@ -65,6 +71,8 @@ def tokens(text: str) -> Tokens:
                 word = word.replace(",", "")
         elif word[0] == "b" and word[-1] == "2":
             word = NAME
+        elif word == "×":
+            word = "x"
         words.append(word)
         starts.append(match.start())
         ends.append(match.end())
@@ -89,7 +97,7 @@ UNITS: Mapping[str, Length] = {
     **_lengths(2, PeriodUnit.WEEK, "fortnight fortnights"),
     **_lengths(1, PeriodUnit.MONTH, "m mo mos mon mth mths mnth mnths month months"),
     **_lengths(3, PeriodUnit.MONTH, "quarter quarters"),
-    **_lengths(1, PeriodUnit.YEAR, "y yr yrs year years"),
+    **_lengths(1, PeriodUnit.YEAR, "y yr yrs year years annum"),
 }
 # Units only right after a number or a slash: "3 m", "2x/d".
 _LETTERS = frozenset("hdwmy")
@@ -155,6 +163,8 @@ def number(text: Tokens, at: int) -> tuple[Decimal, int] | None:
 
 def _simple(text: Tokens, at: int) -> tuple[Decimal, int] | None:
     word = text.at(at)
+    if word == "(" and text.at(at + 1)[:1].isdigit() and text.at(at + 2) == ")":
+        return Decimal(text.at(at + 1)), at + 3
     if word[:1].isdigit():
         ordinal = text.glued(at + 1) and text.at(at + 1) in _OF_ORDINALS
         return None if ordinal else (Decimal(word), at + 1)
@@ -185,7 +195,8 @@ def numbers(text: Tokens, at: int) -> tuple[Decimal, Decimal, int] | None:
     if found is None:
         return None
     low, end = found
-    if text.at(end) in _TO and (more := number(text, end + 1)):
+    to = text.at(end) in _TO or (text.at(end) == "and" and text.at(at - 1) == "between")
+    if to and (more := number(text, end + 1)):
         return min(low, more[0]), max(low, more[0]), more[1]
     return low, low, end
 
