@@ -87,7 +87,7 @@ def phrases_of(text: Tokens) -> list[Phrase]:
     while at < length:
         phrase = None
         word = text.words[at]
-        if word[0].isdigit():
+        if word[0].isdecimal():
             readers = _OF_NUMBERS
         elif word[0] == "<":
             readers = _SCHEMES
@@ -144,6 +144,8 @@ def _every(text: Tokens, at: int) -> Phrase | None:
             return None
         after += 2
     if found := _interval(text, after):
+        if text.at(found[1]) == "and" and "half" in (text.at(found[1] + 1), text.at(found[1] + 2)):
+            return Phrase(Kind.GARBLED, at, found[1])
         return _often(at, found[1], ONE, found[0])
     if days := _weekdays(text, after, named=True):
         return days._replace(start=at)
@@ -153,7 +155,7 @@ def _every(text: Tokens, at: int) -> Phrase | None:
         return None
     if every == "each" and text.at(after) not in _EACH_TIME:
         return None
-    garbled = number(text, after) is not None or text.at(after)[:1].isdigit()
+    garbled = number(text, after) is not None or text.at(after)[:1].isdecimal()
     return Phrase(Kind.GARBLED if garbled else Kind.UNREAD, at, after)
 
 
@@ -210,7 +212,7 @@ def _times(text: Tokens, at: int) -> Phrase | None:
         if doses and text.at(after) == "(" and text.at(after + 1) == "s":
             after += 3
         if many < 1:
-            return None
+            return Phrase(Kind.GARBLED, at, after) if marked else None
     word = text.at(after)
     if word in UNITS_LY:
         if bare:
@@ -280,6 +282,8 @@ def _number_ly(text: Tokens, at: int) -> Phrase | None:
     of = UNITS_LY.get(text.at(after))
     if of is None:
         return None
+    if low < 1:
+        return Phrase(Kind.GARBLED, at, after + 1)
     if high >= _IS_A_DOSE or (of.unit is PeriodUnit.DAY and not hyphen and high < 7):
         return _often(after, after + 1, ONE, each_one(of))
     several = text.at(after + 1) in _DOSE_WORDS and text.at(after + 1).endswith("s")
@@ -304,6 +308,9 @@ def _ly(text: Tokens, at: int) -> Phrase | None:
         "semi",
     ):
         return Phrase(Kind.UNREAD, at, at + 1)
+    if ordinal(text, at - 1) or ordinal(text, at - 2):
+        # "Third monthly".
+        return Phrase(Kind.GARBLED, at, at + 1)
     return _often(at, at + 1, ONE, each_one(UNITS_LY[text.at(at)]))
 
 
@@ -311,7 +318,8 @@ def _per_unit(text: Tokens, at: int) -> Phrase | None:
     """As "a week", "/month" after an amount; "in a week" is a day to come."""
     if text.at(at - 1) in _BEFORE_A_DAY or text.at(at - 1) in ("for", "over", "within", "during", "than"):
         return None
-    named = unit(text, at + 1)
+    short = text.at(at) == "/" and text.at(at + 1) in ("d", "w")
+    named = unit(text, at + 1, after_number=short)
     if named is None or text.at(named[1]) in ("apart", "ago", "later", "after", "before", "old", "course", "supply"):
         return None
     return _often(at, named[1], ONE, each_one(named[0]))
@@ -466,9 +474,11 @@ def _for(text: Tokens, at: int) -> Phrase | None:
     if found is None:
         return None
     length, end = found
-    if _days_of_the_week(text, after) or (text.at(end) in _PER | _EACH and unit(text, end + 1)):
+    if _days_of_the_week(text, after):
         # "For 5 days a week".
         return None
+    if _is_part_of_a_cycle(text, end):
+        return Phrase(Kind.GARBLED, at, end)
     return Phrase(Kind.NOTHING if least else Kind.LASTS, at, end, lasts=length)
 
 
@@ -480,13 +490,13 @@ def _x(text: Tokens, at: int) -> Phrase | None:
     if found and text.at(found[1]) not in _PER | _EACH:
         return Phrase(Kind.LASTS, at, found[1], lasts=found[0])
     many = number(text, at + 1)
-    if many is None or (text.at(at - 1)[:1].isdigit() or text.at(at + 2) == "."):
+    if many is None or (text.at(at - 1)[:1].isdecimal() or text.at(at + 2) == "."):
         return None
     after = many[1]
     if text.at(after) in _DOSE_WORDS:
         return _counted(at, after + 1, many[0])
     # "x 5 mg", "x 2 tablets" and "x 500-1000" are amounts.
-    if text.at(after) in _OF_AN_AMOUNT or text.at(after)[:1].isdigit():
+    if text.at(after) in _OF_AN_AMOUNT or text.at(after)[:1].isdecimal():
         return None
     return _counted(at, after, many[0])
 
@@ -538,11 +548,18 @@ def _within(text: Tokens, at: int) -> Phrase | None:
     return Phrase(Kind.OVER, at, found[1], lasts=found[0])
 
 
+def _is_part_of_a_cycle(text: Tokens, end: int) -> bool:
+    """Whether a length of time that ends here comes again: "5 days a month", "1 week every 3 months"."""
+    return text.at(end) in _PER | _EACH and (unit(text, end + 1) or period(text, end + 1)) is not None
+
+
 def _length_named(text: Tokens, at: int) -> Phrase | None:
     """As "2 week course", "a 3/12 supply"."""
     found = period(text, at)
     if found is None:
         return None
+    if _is_part_of_a_cycle(text, found[1]):
+        return Phrase(Kind.GARBLED, at, found[1])
     if text.at(found[1]) == "course":
         return Phrase(Kind.LASTS, at, found[1] + 1, lasts=found[0])
     return Phrase(Kind.NOTHING, at, found[1] + 1) if text.at(found[1]) in ("supply", "script") else None
@@ -570,7 +587,7 @@ def _until(text: Tokens, at: int) -> Phrase | None:
     """As "until 1 March 2027": an end that is not read here; "until review" is none."""
     for after in range(at + 1, at + 5):
         word = text.at(after)
-        if word == DATE or word in _MONTHS or (len(word) == 4 and word.isdigit() and word.startswith("20")):
+        if word == DATE or word in _MONTHS or (len(word) == 4 and word.isdecimal() and word.startswith("20")):
             return Phrase(Kind.UNREAD_END, at, after + 1)
         if word in _STOPS:
             break
@@ -660,7 +677,9 @@ def _then(text: Tokens, at: int) -> Phrase | None:
     if word == "after":
         return Phrase(Kind.THEN, at, at + 2) if text.at(at + 1) == "that" else None
     if text.at(at - 1) in ("since", "by", "until", "till"):
-        return None
+        return Phrase(Kind.AS_TOLD, at, at + 1) if word == "maintenance" else None
+    if word == "maintenance" and text.at(at - 1) == "then":
+        return Phrase(Kind.AS_TOLD, at, at + 1)
     return Phrase(Kind.THEN, at, at + 1)
 
 

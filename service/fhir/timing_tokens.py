@@ -58,7 +58,7 @@ def tokens(text: str) -> Tokens:
         word = match[0].lower()
         if "." in word and word[0].isalpha():
             word = word.replace(".", "")
-        elif word[0].isdigit():
+        elif word[0].isdecimal():
             if _CLOCK.match(word):
                 word = CLOCK
             elif _SCHEME.fullmatch(word):
@@ -163,9 +163,9 @@ def number(text: Tokens, at: int) -> tuple[Decimal, int] | None:
 
 def _simple(text: Tokens, at: int) -> tuple[Decimal, int] | None:
     word = text.at(at)
-    if word == "(" and text.at(at + 1)[:1].isdigit() and text.at(at + 2) == ")":
+    if word == "(" and text.at(at + 1)[:1].isdecimal() and text.at(at + 2) == ")":
         return Decimal(text.at(at + 1)), at + 3
-    if word[:1].isdigit():
+    if word[:1].isdecimal():
         ordinal = text.glued(at + 1) and text.at(at + 1) in _OF_ORDINALS
         return None if ordinal else (Decimal(word), at + 1)
     value = _CARDINALS.get(word)
@@ -182,7 +182,7 @@ def _simple(text: Tokens, at: int) -> tuple[Decimal, int] | None:
 def ordinal(text: Tokens, at: int) -> tuple[Decimal, int] | None:
     """An ordinal ("third", "2nd", "other", "alternate"), and the place after it."""
     word = text.at(at)
-    if word[:1].isdigit() and text.glued(at + 1) and text.at(at + 1) in _OF_ORDINALS:
+    if word[:1].isdecimal() and text.glued(at + 1) and text.at(at + 1) in _OF_ORDINALS:
         return Decimal(word), at + 2
     if word in _EVERY_SECOND:
         return Decimal(2), at + (2 if text.at(at + 1) == "." else 1)

@@ -7,6 +7,7 @@ speaks of time and is none of the phrases, or contradicts them, is never guessed
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
@@ -64,7 +65,11 @@ def regimen(text: str) -> tuple[Said, ...]:
     phases = _in_phases(phrases_of(of))
     places = [_beginning(of, each) for each in phases[1:]]
     bounds = pairwise([0, *places, len(text)])
-    return tuple(_said(of, each, Span(*ends)) for each, ends in zip(phases, bounds, strict=True))
+    found = [_said(of, each, Span(*ends)) for each, ends in zip(phases, bounds, strict=True)]
+    if len(found) > 1:
+        # How many before the next phase, and not how often.
+        found = [replace(each, unread=True) if each.count and not each.repeat else each for each in found]
+    return tuple(found)
 
 
 def agree(one: Repeat, other: Repeat) -> bool:
