@@ -24,6 +24,7 @@ from service.fhir.timing_tokens import (
     Contradiction,
     Length,
     Tokens,
+    after_plural,
     number,
     numbers,
     ordinal,
@@ -209,8 +210,8 @@ def _times(text: Tokens, at: int) -> Phrase | None:
         marked, doses = text.at(after) in _TIMES_WORDS, text.at(after) in _DOSE_WORDS
         bare = text.at(at) != "x" and not marked and not doses
         after += marked or doses
-        if doses and text.at(after) == "(" and text.at(after + 1) == "s":
-            after += 3
+        if doses:
+            after = after_plural(text, after)
         if many < 1:
             return Phrase(Kind.GARBLED, at, after) if marked else None
     word = text.at(after)
@@ -390,7 +391,7 @@ def _letters_of_days(text: Tokens, at: int) -> Phrase | None:
     """As "M/W/F", "MWF"."""
     letters = [text.at(at)]
     end = at + 1
-    while text.at(end) in ("/", "-", ",") and len(text.at(end + 1)) <= 2 and len(letters) < 7:
+    while text.at(end) in ("/", "-", ",") and len(text.at(end + 1)) in (1, 2) and len(letters) < 7:
         letters.append(text.at(end + 1))
         end += 2
     joined = "".join(letters)
@@ -520,8 +521,7 @@ def _doses(text: Tokens, at: int) -> Phrase | None:
         return None
     _, many, after = found
     end = after + 1
-    if text.at(end) == "(" and text.at(end + 1) == "s" and text.at(end + 2) == ")":
-        end += 3
+    end = after_plural(text, end)
     return Phrase(Kind.ONE, at, end) if many == 1 else _counted(at, end, many)
 
 
@@ -684,13 +684,25 @@ def _then(text: Tokens, at: int) -> Phrase | None:
 
 
 _DOSES_TIMES: tuple[_Reader, ...] = (_days_of_the_week, _times)
-_OF_NUMBERS: tuple[_Reader, ...] = (
-    *_DOSES_TIMES,
-    _number_ly,
-    _doses,
-    _length_named,
-    _bare_shorthand,
-)
+_READ_NUMBERS: tuple[_Reader, ...] = (*_DOSES_TIMES, _number_ly, _doses, _length_named, _bare_shorthand)
+# Most numbers of an instruction are amounts, which are told apart by what follows.
+_AFTER_NUMBERS = frozenset((*UNITS, *UNITS_LY, *_TIMES_WORDS, *_DOSE_WORDS, *_PER, *_EACH, "in"))
+
+
+def _numbered(text: Tokens, at: int) -> Phrase | None:
+    """What begins with a number."""
+    found = numbers(text, at)
+    if found is None:
+        return None
+    follows = text.at(found[2])
+    if follows in ("-", "–"):
+        follows = text.at(found[2] + 1)
+    if follows not in _AFTER_NUMBERS:
+        return None
+    return next((phrase for read in _READ_NUMBERS if (phrase := read(text, at))), None)
+
+
+_OF_NUMBERS: tuple[_Reader, ...] = (_numbered,)
 
 
 def _fixed(times: int, every: int, of: str) -> _Reader:

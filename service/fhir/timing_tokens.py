@@ -207,10 +207,12 @@ def unit(text: Tokens, at: int, *, after_number: bool = False) -> tuple[Length, 
     found = UNITS.get(word)
     if found is None or (word in NOT_ALONE and not after_number):
         return None
-    end = at + 1
-    if text.at(end) == "(" and text.at(end + 1) == "s" and text.at(end + 2) == ")":
-        end += 3
-    return found, end
+    return found, after_plural(text, at + 1)
+
+
+def after_plural(text: Tokens, at: int) -> int:
+    """The place after "(s)", where it stands at a place."""
+    return at + 3 if text.words[at : at + 3] == ("(", "s", ")") else at
 
 
 def period(text: Tokens, at: int, *, ly: bool = False) -> tuple[Period, int] | None:
