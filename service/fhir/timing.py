@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -41,7 +41,6 @@ class Timing:
 
 
 NO_TIMING = Timing()
-_NOTHING_SAID = Said()
 
 
 def read_timing(value: Any, text: str, terminology: Terminology, zone: ZoneInfo) -> Timing:
@@ -52,45 +51,47 @@ def read_timing(value: Any, text: str, terminology: Terminology, zone: ZoneInfo)
     timing, spoilt = _object(value)
     structure, broken = _object(timing.get("repeat"))
     repeat = _repeat(structure) if structure else None
+    events, some_unread = _events(timing.get("event"), zone)
     spoilt = spoilt or broken or repeat is _UNREAD
     found = repeat if isinstance(repeat, Repeat) else None
-    once = as_needed = contradicts = False
-    for said in _codes_say(timing.get("code"), terminology):
-        once, as_needed, spoilt = once or said.once, as_needed or said.as_needed, spoilt or said.unread
-        if said.repeat and found is None:
-            found = said.repeat
-        elif said.repeat and found:
-            contradicts = contradicts or not (said.part_of_day or agree(found, said.repeat))
-    events, some_unread = _events(timing.get("event"), zone)
-    said = _phase_like(found, text) if text else _NOTHING_SAID
-    for more in (value, timing.get("repeat")):
-        if isinstance(more, str):
-            said = _phase_like(found, more)
-    if found is None and not timing.get("event"):
-        found, once, as_needed = said.repeat, once or said.once, as_needed or said.as_needed
-    elif found and said.repeat:
-        contradicts = contradicts or not (said.part_of_day or agree(found, said.repeat))
+    coded = list(_codes_say(timing.get("code"), terminology)) if "code" in timing else []
+    said = [_phase_like(found, each) for each in (value, timing.get("repeat"), text) if each and isinstance(each, str)]
+    contradicts = False
+    # Planned days go before how often in words.
+    told = coded if timing.get("event") and found is None else [*coded, *said]
+    if told:
+        found, contradicts = _agreed(found, told)
+    untold = found is None and not contradicts
+    once = any(each.once for each in coded) or (untold and any(each.once for each in told))
     count, no_count = _count(structure)
     starts, ends, no_bounds = _bounds(structure, zone)
     lasts, no_length = _length(first(structure, "boundsDuration", "boundsQuantity", "boundsRange"))
-    not_read = spoilt or said.unread
-    if contradicts:
-        found = None
+    no_end = no_count or no_bounds or no_length or any(each.end_unread for each in said)
+    not_read = spoilt or any(each.unread for each in (*coded, *said))
     return Timing(
         repeat=found,
         starts=starts,
         ends=ends,
-        lasts=lasts or said.lasts,
-        count=1 if once else count or said.count,
+        lasts=lasts or next((each.lasts for each in (*coded, *said) if each.lasts), None),
+        count=1 if once else count or next((each.count for each in (*coded, *said) if each.count), None),
         events=events,
-        as_needed=as_needed,
-        unread=contradicts
-        or some_unread
-        or no_count
-        or no_bounds
-        or no_length
-        or (not_read and ((found is not None and said.unread) or (found is None and not once and not events))),
+        as_needed=any(each.as_needed for each in coded) or (repeat is None and any(each.as_needed for each in said)),
+        unread=contradicts or some_unread or no_end or (not_read and untold and not once and not events),
     )
+
+
+def _agreed(found: Repeat | None, says: Sequence[Said]) -> tuple[Repeat | None, bool]:
+    """How often, where structure (`found`), codes and words agree; and whether they contradict each other.
+
+    A part of the day is how often only where nothing else says it.
+    """
+    firm = [each.repeat for each in says if each.repeat and not each.part_of_day]
+    all_of_them = [found, *firm] if found else firm
+    if not all_of_them:
+        return next((each.repeat for each in says if each.repeat), None), False
+    if all(agree(all_of_them[0], each) for each in all_of_them[1:]):
+        return all_of_them[0], False
+    return None, True
 
 
 def is_structured(timing: Any) -> bool:

@@ -32,9 +32,9 @@ class Said:
     """What the words of one phase of a regimen say of its timing, and where they say it.
 
     `unread`: they say when in a way that could not be read, or in two ways that disagree; what could be read beside it
-    stands in the other members. `part_of_day`: how often is told by a part of the day alone.
-    `repeat_at` has every place that says how often ("monthly (every 30 days)" has two).
-    `phase`: the part of the text that the phase is written in.
+    stands in the other members; `end_unread`: what was not read is how long or how many. `part_of_day`: how often is
+    told by a part of the day alone. `repeat_at` has every place that says how often ("monthly (every 30 days)" has
+    two). `phase`: the part of the text that the phase is written in.
     """
 
     repeat: Repeat | None = None
@@ -43,6 +43,7 @@ class Said:
     once: bool = False
     as_needed: bool = False
     unread: bool = False
+    end_unread: bool = False
     part_of_day: bool = False
     repeat_at: tuple[Span, ...] = ()
     lasts_at: tuple[Span, ...] = ()
@@ -171,6 +172,7 @@ def _said(text: Tokens, phase: Sequence[Phrase], span: Span) -> Said:
         once=once,
         as_needed=Kind.AS_NEEDED in of,
         unread=contradicts or end_unread or (silent_of_how_often and (unread or told or bool(lengths))),
+        end_unread=end_unread,
         part_of_day=repeat is not None and from_phrases[0].kind is Kind.PART_OF_DAY,
         repeat_at=tuple(_span(text, each) for each in from_phrases),
         lasts_at=tuple(_span(text, each) for each in lengths),
