@@ -77,21 +77,28 @@ def read_instructions(
         return (whole,)
     told = {name: value for name, value in dosage.items() if name not in _WORDS and name != "timing"}
     found = [read_instruction({**told, "text": part}, words, terminology, zone) for part in parts]
-    found[0] = replace(found[0], starts=whole.starts)
-    found[-1] = replace(found[-1], ends=whole.ends)
+    if whole.starts or whole.ends:
+        found[0] = replace(found[0], starts=whole.starts)
+        found[-1] = replace(found[-1], ends=whole.ends)
     return tuple(
         replace(each, amount=each.amount or whole.amount, route=each.route or whole.route, site=each.site or whole.site)
         for each in found
     )
 
 
+# "Qd x7 then q3mo": most codes are shorter than any two phases.
+_SHORTEST_REGIMEN = 14
+
+
 def _phases(timing: Any, own: str) -> tuple[str, ...]:
     """The texts of the phases of a regimen that is written in words alone, be it in the timing's code."""
-    if timing and is_structured(timing):
-        return ()
     for text in (own, *texts_of_timing(timing)) if timing else (own,):
-        phases = regimen(text) if text else ()
+        if len(text) < _SHORTEST_REGIMEN:
+            continue
+        phases = regimen(text)
         if len(phases) > 1:
+            if is_structured(timing):
+                break
             return tuple(text[each.phase.start : each.phase.end] for each in phases)
     return ()
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cards.calendar import months_after
 from cards.fact import fact
+from cards.memory import remembered
 from cards.record import NotUnderstood, Period, PeriodUnit, Repeat
 from cards.terminology import Terminology
 from service.fhir.dates import day, first
@@ -48,25 +50,41 @@ def read_timing(value: Any, text: str, terminology: Terminology, zone: ZoneInfo)
 
     Where structure, code and words give different intervals, none of them is believed: `unread`, without `repeat`.
     """
-    timing, spoilt = _object(value)
-    structure, broken = _object(timing.get("repeat"))
+    if value is None:
+        return _in_words(text)
+    timing, spoilt = (value, False) if type(value) is dict else _object(value)
+    structure = timing.get("repeat")
+    structure, broken = (structure, False) if type(structure) is dict else _object(structure)
     repeat = _repeat(structure) if structure else None
-    events, some_unread = _events(timing.get("event"), zone)
+    events, some_unread = _events(timing["event"], zone) if "event" in timing else ((), False)
     spoilt = spoilt or broken or repeat is _UNREAD
     found = repeat if isinstance(repeat, Repeat) else None
-    coded = list(_codes_say(timing.get("code"), terminology)) if "code" in timing else []
-    said = [_phase_like(found, each) for each in (value, timing.get("repeat"), text) if each and isinstance(each, str)]
-    contradicts = False
+    coded = _codes_say(timing["code"], terminology) if "code" in timing else []
+    said = [_phase_like(found, text)] if text else []
+    if not structure:
+        said += [_phase_like(found, each) for each in (value, timing.get("repeat")) if isinstance(each, str)]
+    starts = ends = lasts = count = None
+    no_end = False
+    if not _ENDS.isdisjoint(structure):
+        count, no_count = _count(structure)
+        starts, ends, no_bounds = _bounds(structure, zone)
+        lasts, no_length = _length(first(structure, "boundsDuration", "boundsQuantity", "boundsRange"))
+        no_end = no_count or no_bounds or no_length
+    if isinstance(repeat, Repeat) and len(said) == 1 and not coded:
+        # By far the commonest: a structure and its words, which agree.
+        (own,) = said
+        if own.repeat is None or own.part_of_day or agree(repeat, own.repeat):
+            unread = some_unread or no_end or own.end_unread
+            return Timing(repeat, starts, ends, lasts or own.lasts, count or own.count, events, unread=unread)
+    if not (coded or said):
+        unread = some_unread or no_end or (spoilt and found is None and not events)
+        return Timing(found, starts, ends, lasts, count, events, unread=unread)
     # Planned days go before how often in words.
     told = coded if timing.get("event") and found is None else [*coded, *said]
-    if told:
-        found, contradicts = _agreed(found, told)
+    found, contradicts = _agreed(found, told)
     untold = found is None and not contradicts
     once = any(each.once for each in coded) or (untold and any(each.once for each in told))
-    count, no_count = _count(structure)
-    starts, ends, no_bounds = _bounds(structure, zone)
-    lasts, no_length = _length(first(structure, "boundsDuration", "boundsQuantity", "boundsRange"))
-    no_end = no_count or no_bounds or no_length or any(each.end_unread for each in said)
+    no_end = no_end or any(each.end_unread for each in said)
     not_read = spoilt or any(each.unread for each in (*coded, *said))
     return Timing(
         repeat=found,
@@ -80,11 +98,26 @@ def read_timing(value: Any, text: str, terminology: Terminology, zone: ZoneInfo)
     )
 
 
+@remembered
+def _in_words(text: str) -> Timing:
+    """What words say where there is no structure."""
+    said = _phase_like(None, text)
+    return Timing(
+        repeat=said.repeat,
+        lasts=said.lasts,
+        count=1 if said.once else said.count,
+        as_needed=said.as_needed,
+        unread=said.unread,
+    )
+
+
 def _agreed(found: Repeat | None, says: Sequence[Said]) -> tuple[Repeat | None, bool]:
     """How often, where structure (`found`), codes and words agree; and whether they contradict each other.
 
     A part of the day is how often only where nothing else says it.
     """
+    if found is None and len(says) == 1:
+        return says[0].repeat, False
     firm = [each.repeat for each in says if each.repeat and not each.part_of_day]
     all_of_them = [found, *firm] if found else firm
     if not all_of_them:
@@ -103,6 +136,8 @@ def is_structured(timing: Any) -> bool:
 
 def texts_of_timing(timing: Any) -> Iterator[str]:
     """The words of a timing: its own where it is a text, else those of its code."""
+    if isinstance(timing, dict) and isinstance(timing.get("repeat"), dict) and "code" not in timing:
+        return
     if isinstance(timing, str):
         yield timing
     timing, _ = _object(timing)
@@ -111,8 +146,10 @@ def texts_of_timing(timing: Any) -> Iterator[str]:
     yield from _code_texts(timing.get("code"))
 
 
+_ENDS = frozenset({"count", "countMax", "bounds", "boundsPeriod", "boundsDuration", "boundsQuantity", "boundsRange"})
 _HOW_OFTEN = frozenset({"frequency", "frequencyMax", "period", "periodMax", "periodUnit", "periodUnits"})
 _HOW_OFTEN |= {"dayOfWeek", "timeOfDay", "when"}
+_HOW_OFTEN_BESIDE = _HOW_OFTEN - {"frequency", "period", "periodUnit"}
 
 
 def _phase_like(repeat: Repeat | None, text: str) -> Said:
@@ -139,6 +176,22 @@ def _object(value: Any) -> tuple[dict[str, Any], bool]:
 
 def _repeat(structure: dict[str, Any]) -> Repeat | NotUnderstood | None:
     """`frequency` in `period` `periodUnit`, or the named days of a week; None when it says neither."""
+    period, unit = structure.get("period"), structure.get("periodUnit")
+    if _HOW_OFTEN_BESIDE.isdisjoint(structure) and isinstance(unit, str) and type(period) in (int, float):
+        frequency = structure.get("frequency", 1)
+        if type(frequency) in (int, float):
+            return _usual(frequency, period, unit)
+    return _any_repeat(structure)
+
+
+# Typed, because 1 and 1.0 are equal and are written differently.
+@lru_cache(maxsize=4096, typed=True)
+def _usual(frequency: float, period: float, unit: str) -> Repeat | NotUnderstood | None:
+    """A repetition as most orders have it; the same few come again and again."""
+    return _any_repeat({"frequency": frequency, "period": period, "periodUnit": unit})
+
+
+def _any_repeat(structure: dict[str, Any]) -> Repeat | NotUnderstood | None:
     if _HOW_OFTEN.isdisjoint(structure):
         return None
     unit = first(structure, "periodUnit", "periodUnits")
@@ -283,22 +336,39 @@ def _list(value: Any) -> list[Any]:
 # --- codes -------------------------------------------------------------------------------------------------------
 
 
-def _codes_say(code: Any, terminology: Terminology) -> Iterator[Said]:
+def _codes_say(code: Any, terminology: Terminology) -> list[Said]:
     """What a timing's code says, by each known coding, else by its words; unread when none of it could be read."""
     if code is None:
-        return
-    read = False
-    for system, value in _codings(code):
-        if said := _coded(system, value, terminology):
-            read = True
-            yield said
-    for text in _code_texts(code):
-        said = _phase_like(None, text)
-        if said.repeat or said.once or said.as_needed:
-            read = True
-            yield said
-    if not read:
-        yield Said(unread=True)
+        return []
+    found: list[Said] = []
+    if isinstance(code, str):
+        found += _words_say(code)
+    elif isinstance(code, dict):
+        text = code.get("text")
+        found += _words_say(text) if isinstance(text, str) else ()
+        for coding in _list(code.get("coding")):
+            if isinstance(coding, dict):
+                found += _coding_says(str(coding.get("code")), str(coding.get("system")), terminology)
+                display = coding.get("display")
+                found += _words_say(display) if isinstance(display, str) else ()
+    return found or [_UNREAD_CODE]
+
+
+_UNREAD_CODE = Said(unread=True)
+
+
+@remembered
+def _words_say(text: str) -> tuple[Said, ...]:
+    """What the words of a code say; nothing when they are no timing that is understood."""
+    said = _phase_like(None, text)
+    return (said,) if said.repeat or said.once or said.as_needed else ()
+
+
+@remembered
+def _coding_says(value: str, system: str, terminology: Terminology) -> tuple[Said, ...]:
+    """What a code of HL7 means, or a code value that is words: "EVERY 16 WEEKS"."""
+    known = _coded(system, value, terminology)
+    return (known,) if known else _words_say(value)
 
 
 def _coded(system: str, value: str, terminology: Terminology) -> Said | None:
@@ -321,13 +391,6 @@ def _coded(system: str, value: str, terminology: Terminology) -> Said | None:
 _PARTS_OF_DAY = frozenset({"AM", "PM", "BED"})
 # HL7 v2's repeat patterns are words to us ("Q12W"), but for the lunar month of four weeks.
 _LUNAR = re.compile(r"Q(\d{1,3})L")
-
-
-def _codings(code: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(code, dict):
-        for coding in _list(code.get("coding")):
-            if isinstance(coding, dict):
-                yield str(coding.get("system")), str(coding.get("code"))
 
 
 def _code_texts(code: Any) -> Iterator[str]:
