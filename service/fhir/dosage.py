@@ -72,7 +72,7 @@ def read_instructions(
     """The instructions of one dosage: a regimen written as one text without a structured timing has its phases."""
     timing, own = dosage.get("timing"), _text(dosage)
     whole = read_instruction(dosage, words, terminology, zone)
-    parts = _phases(timing, own)
+    parts = _phases(timing, dosage.get("text"), own)
     if len(parts) < 2:
         return (whole,)
     told = {name: value for name, value in dosage.items() if name not in _WORDS and name != "timing"}
@@ -90,9 +90,13 @@ def read_instructions(
 _SHORTEST_REGIMEN = 14
 
 
-def _phases(timing: Any, own: str) -> tuple[str, ...]:
-    """The texts of the phases of a regimen that is written in words alone, be it in the timing's code."""
-    for text in (own, *texts_of_timing(timing)) if timing else (own,):
+def _phases(timing: Any, text: Any, own: str) -> tuple[str, ...]:
+    """The texts of the phases of a regimen that is written in words alone, be it in the timing's code.
+
+    The instruction's `text` goes before all of its `own` words: what the patient is told may be the regimen again.
+    """
+    own_texts = (own,) if text == own or not isinstance(text, str) else (text[:LONGEST_READ], own)
+    for text in (*own_texts, *texts_of_timing(timing)) if timing else own_texts:
         if len(text) < _SHORTEST_REGIMEN:
             continue
         phases = regimen(text)
@@ -143,7 +147,8 @@ def _text(dosage: dict[str, Any]) -> str:
         return text[:LONGEST_READ] if isinstance(text, str) else ""
     found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
-    return " ".join(each for each in found if isinstance(each, str))[:LONGEST_READ]
+    # Many systems send the same words to the pharmacy and to the patient.
+    return " ".join(dict.fromkeys(each for each in found if isinstance(each, str)))[:LONGEST_READ]
 
 
 def _as_needed(dosage: dict[str, Any]) -> bool:

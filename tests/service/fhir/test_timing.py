@@ -551,6 +551,14 @@ def test_a_regimen_in_words_has_no_end_when_only_its_first_phase_has_one(place: 
     assert (second.repeat, second.count, second.lasts, second.ends) == (often("1/30d"), None, None, None)
 
 
+@pytest.mark.parametrize("again", ["the same", "in other words"])
+def test_what_the_patient_is_told_beside_the_text_is_the_same_regimen(again: str) -> None:
+    said = "every 7 days for 4 doses, then every 30 days"
+    told = said if again == "the same" else "Once a week for 4 weeks, then once a month"
+    found = instructions({"text": said, "patientInstruction": told})
+    assert [each.repeat for each in found] == [often("1/7d"), often("1/30d")]
+
+
 def test_several_instructions_in_sequence_keep_their_own_bounds() -> None:
     loading = {"frequency": 1, "period": 2, "periodUnit": "d", "boundsDuration": {"value": 2, "code": "wk"}}
     first, second = instructions(
