@@ -40,6 +40,10 @@ CURRENT = frozenset({CourseStatus.ACTIVE, CourseStatus.ON_HOLD})
 ENDING = frozenset({CourseStatus.STOPPED, CourseStatus.CANCELLED, CourseStatus.COMPLETED})
 
 
+# The reason, for a report, why a rule that asks how often could not be answered.
+TIMING_UNREAD = "timing-unread"
+
+
 class Mcg(NamedTuple):
     """A mass in micrograms, `low` to `high`."""
 
@@ -255,6 +259,16 @@ def runs_on(course: Course, day: date) -> bool:
     return not ends or any(end is None or end >= day for end in ends)
 
 
+def interval_unread(course: Course) -> bool:
+    """Whether an instruction says when in words that could not be read, so that nobody knows how often."""
+    return any(each.timing_unread and each.repeat is None for each in course.instructions)
+
+
+def injections_of_unread_interval(course: Course) -> bool:
+    """Whether an order is for injections of B12 that may be loading or maintenance: how often could not be read."""
+    return interval_unread(course) and cobalamin(course.medicine) is not None and is_parenteral(course)
+
+
 def states_no_dosage(course: Course) -> bool:
     """Whether an order says neither how much nor how often: still being filled in, or a stop that names the drug."""
     return not any(
@@ -348,4 +362,6 @@ def why_no_amount(course: Course) -> str:
     units = {amount.unit for amount in amounts if amount}
     if AmountUnit.NONE in units:
         return "unit-missing"
-    return "unknown-unit" if AmountUnit.UNKNOWN in units else "unknown-strength"
+    if AmountUnit.UNKNOWN in units:
+        return "unknown-unit"
+    return TIMING_UNREAD if interval_unread(course) else "unknown-strength"

@@ -88,6 +88,7 @@ class Medication(_Said):
     """A drug by its plain name (`hydroxocobalamin`) or as a product with strength (`Folic acid 5 mg tablets`).
 
     `every`: `1 d`, `12 wk`, `2-3 mo`; `times` in that period; `lasts`: `2 wk`; `count`: number of doses.
+    `unread`: words that say when, and that cannot be read.
     """
 
     drug: str = ""
@@ -104,6 +105,7 @@ class Medication(_Said):
     count: int | None = None
     events: tuple[date, ...] = ()
     as_needed: bool = False
+    unread: str | None = None
     then: Medication | None = None
 
     def instructions(self, terminology: Terminology) -> tuple[Instruction, ...]:
@@ -120,6 +122,7 @@ class Medication(_Said):
             count=1 if self.once else self.count,
             events=self.events,
             as_needed=self.as_needed,
+            timing_unread=self.unread is not None,
         )
         return (own, *(self.then.instructions(terminology) if self.then else ()))
 

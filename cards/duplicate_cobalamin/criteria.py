@@ -14,12 +14,15 @@ from cards.calendar import in_words
 from cards.cover import first_dose
 from cards.dosing import (
     ENDING,
+    TIMING_UNREAD,
     Phase,
     b12_daily,
     between_doses,
     cobalamin,
     cobalamins,
     ends_on,
+    injections_of_unread_interval,
+    interval_unread,
     is_parenteral,
     is_supplement,
     phase,
@@ -28,14 +31,14 @@ from cards.dosing import (
     why_no_amount,
 )
 from cards.due_date import intervals
-from cards.record import BY_MOUTH_OR_NOSE, PARENTERAL, Course, CourseStatus, Order, PatientRecord, Route
+from cards.record import BY_MOUTH_OR_NOSE, PARENTERAL, Course, CourseStatus, Order, PatientRecord, Route, Source
 from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import has, younger_than
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
-    """Maintenance injections of a cobalamin, or one by mouth that is no multivitamin."""
-    return _is_treatment(order, limits) and (bool(intervals(order, Phase.MAINTENANCE)) or _by_mouth(order))
+    """Injections of a cobalamin that maintain, or may do so, or one by mouth that is no multivitamin."""
+    return _is_treatment(order, limits) and (_may_maintain(order) or _by_mouth(order))
 
 
 def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: date) -> Outcome:
@@ -46,12 +49,14 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded(why)
     starts = first_dose(order, today)
     others = [each for each in _others(order, record, limits) if _still_given(each, starts, today)]
-    if _by_mouth(order) and _daily_mcg(order) is None and any(intervals(each, Phase.MAINTENANCE) for each in others):
+    if _by_mouth(order) and _daily_mcg(order) is None and any(map(_may_maintain, others)):
         return Unanswerable((DRAFTS,), why_no_amount(order))
     other = next((each for each in others if _duplicates(order, each, limits)), None)
     if other is None:
         return None
     drafted = isinstance(other, Order)
+    if interval_unread(order) or interval_unread(other):
+        return Unanswerable((DRAFTS if interval_unread(order) or drafted else Source.MEDICATIONS.value,), TIMING_UNREAD)
     facts = {
         "drug": cobalamin(order.medicine),
         "how": _how(order),
@@ -131,12 +136,18 @@ def _still_given(other: Course, starts: date, today: date) -> bool:
 def _duplicates(order: Course, other: Course, limits: Limits) -> bool:
     """Two maintenance injections of different forms or ways, or one beside enough oral B12."""
     both = (order, other)
-    injected = [each for each in both if intervals(each, Phase.MAINTENANCE)]
+    injected = [each for each in both if _may_maintain(each)]
     if len(injected) == len(both):
         return not (_same_form(order, other) and _same_way(order, other))
     return bool(injected) and any(
-        _by_mouth(each) and (_daily_mcg(each) or 0) >= limits["oral_cover_mcg_day"] for each in both
+        _by_mouth(each) and (interval_unread(each) or (_daily_mcg(each) or 0) >= limits["oral_cover_mcg_day"])
+        for each in both
     )
+
+
+def _may_maintain(course: Course) -> bool:
+    """Whether an order is for injections at intervals of more than a week, or at intervals that could not be read."""
+    return bool(intervals(course, Phase.MAINTENANCE)) or injections_of_unread_interval(course)
 
 
 def _same_form(one: Course, other: Course) -> bool:
@@ -161,6 +172,8 @@ def _by_mouth(course: Course) -> bool:
 
 def _daily_mcg(course: Course) -> Decimal | None:
     """The largest amount of B12 a day in micrograms; None when a dose or strength is not known."""
+    if interval_unread(course):
+        return None
     amounts = [b12_daily(each, course.medicine) for each in course.instructions]
     known = [each.high for each in amounts if each]
     return max(known) if known and len(known) == len(amounts) else None

@@ -7,6 +7,7 @@ THEN  ask for B12 first or on the same day: folate alone corrects the blood coun
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -21,6 +22,7 @@ from cards.dosing import (
     cobalamin,
     daily,
     ingredient_of,
+    interval_unread,
     is_parenteral,
     mass,
     why_no_amount,
@@ -36,6 +38,9 @@ from cards.record import (
     Instruction,
     Order,
     PatientRecord,
+    Period,
+    PeriodUnit,
+    Repeat,
     Source,
 )
 from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
@@ -76,7 +81,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     ingredient = ingredient_of(order.medicine, FOLATES) if order else None
     if order is None or ingredient is None:
         return None
-    if daily_folate(order, ingredient) is None:
+    if daily_folate(order, ingredient) is None and not _too_much_once_a_week(order, ingredient, limits):
         return Unanswerable((DRAFTS,), why_no_amount(order))
     if covered := cover(record, limits, today, first_dose(order, today)):
         return Excluded(covered.how)
@@ -186,6 +191,8 @@ def _at_risk(order: Order, record: PatientRecord, limits: Limits, today: date, f
         return Excluded("folic acid with methotrexate")
     if _taking(record, "pemetrexed") or _taking(record, "fluorouracil"):
         return Excluded("folic acid in a chemotherapy protocol")
+    if facts["pregnant"] and interval_unread(order):
+        return Unanswerable((DRAFTS,), why_no_amount(order))
     if facts["pregnant"] and _at_most(order, limits["pregnancy_folate_mcg_day"]):
         return Excluded("folic acid in pregnancy")
     status = b12_status(record, limits)
@@ -212,6 +219,8 @@ def daily_folate(order: Order, ingredient: str) -> Mcg | None:
 
     An order without a dose stands for at least one tablet of known strength: nobody takes less than the product.
     """
+    if interval_unread(order):
+        return None
     instructions = order.instructions or (Instruction(),)
     amounts = [
         daily(
@@ -228,6 +237,16 @@ def daily_folate(order: Order, ingredient: str) -> Mcg | None:
     return max(known, key=lambda amount: amount.high)
 
 
+def _too_much_once_a_week(order: Order, ingredient: str, limits: Limits) -> bool:
+    """Whether an order that does not tell how often is too much even once a week; folate is not given more seldom."""
+    if not interval_unread(order):
+        return False
+    weekly = [replace(each, repeat=each.repeat or _ONCE_A_WEEK) for each in order.instructions]
+    amount = daily_folate(replace(order, instructions=tuple(weekly)), ingredient)
+    return amount is not None and amount.low > limits["folate_mcg_day"]
+
+
+_ONCE_A_WEEK = Repeat(Decimal(1), Period(Decimal(1), Decimal(1), PeriodUnit.WEEK))
 _ONE_UNIT = Amount(Decimal(1), Decimal(1), AmountUnit.UNIT)
 
 

@@ -16,6 +16,7 @@ from cards.cover import treats_beyond
 from cards.dosing import (
     CURRENT,
     ENDING,
+    TIMING_UNREAD,
     Phase,
     b12_daily,
     begins,
@@ -31,7 +32,7 @@ from cards.dosing import (
 from cards.due_date import LATE, Plan, Standing, default_interval, injections, intervals, shortest, standing, written
 from cards.neurology import NeurologicalFinding, history
 from cards.record import Course, CourseStatus, Order, PatientRecord, Source, WhyNot
-from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
+from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     TOTAL_B12,
     Cause,
@@ -59,7 +60,7 @@ def triggered_by(order: Order, limits: Limits) -> bool:
     """A cobalamin treatment that is stopped, or maintenance injections that are drafted with an end."""
     if not _is_treatment(order, limits):
         return False
-    return _is_stop(order) or _maintenance_has_bounds(order)
+    return _is_stop(order) or _maintenance_has_bounds(order) or _end_may_be_unread(order)
 
 
 def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: date) -> Outcome:
@@ -102,9 +103,13 @@ def _ending(order: Order, cause: Cause, record: PatientRecord, limits: Limits, t
     """Trigger B: maintenance injections that end within a year, with nothing to follow."""
     end = _last_day(order, begins(order) or today, _MAINTENANCE)
     if end is None or end > months_after(today, limits.whole("end_date_months")):
-        return Excluded("no end date within a year")
-    if _goes_on(order, copy_in_chart(order, record.courses), record, limits, end, today):
+        if not _end_may_be_unread(order):
+            return Excluded("no end date within a year")
+        end = None
+    if _goes_on(order, copy_in_chart(order, record.courses), record, limits, end or today, today):
         return Excluded("other B12 treatment follows")
+    if end is None:
+        return Unanswerable((DRAFTS,), TIMING_UNREAD)
     return _alert("end_date", order, cause, record, limits, today, {"ends": True, "end": end})
 
 
@@ -197,6 +202,15 @@ def _maintenance_has_bounds(order: Order) -> bool:
         return False
     maintaining = [each for each in order.instructions if phase(each) is Phase.MAINTENANCE]
     return all(each.ends or each.lasts or each.count for each in maintaining)
+
+
+def _end_may_be_unread(order: Order) -> bool:
+    """Whether injections may be maintenance with an end: the end, or how often up to a known end, was not read."""
+    return is_parenteral(order) and any(
+        each.timing_unread
+        and (phase(each) is Phase.MAINTENANCE or (each.repeat is None and (each.ends or each.lasts or each.count)))
+        for each in order.instructions
+    )
 
 
 def _last_day(course: Course, begins_on: date, of: frozenset[Phase] = _REPEATED) -> date | None:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from cards.dosing import CURRENT, ENDING, Phase, cobalamin
+from cards.dosing import CURRENT, ENDING, TIMING_UNREAD, Phase, cobalamin, injections_of_unread_interval
 from cards.due_date import injections, intervals
 from cards.record import LabResult, Order, PatientRecord, Source
-from cards.rule import Alert, Excluded, Limits, Outcome
+from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import documented_deficiency, has, is_above, is_below, newest, younger_than
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
-    """A draft that loads: injections of a cobalamin at most seven days apart."""
+    """A draft that loads, injections of a cobalamin at most seven days apart, or may load: how often was not read."""
     return (
         cobalamin(order.medicine) is not None
         and order.status not in ENDING
         and not order.do_not_perform
-        and bool(intervals(order, Phase.LOADING))
+        and (bool(intervals(order, Phase.LOADING)) or injections_of_unread_interval(order))
     )
 
 
@@ -29,6 +29,12 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     """A warning; critical when potassium is very low."""
     if order is None:
         return None
+    outcome = _if_loading(order, record, limits, today)
+    loads = bool(intervals(order, Phase.LOADING))
+    return outcome if loads or not isinstance(outcome, Alert) else Unanswerable((DRAFTS,), TIMING_UNREAD)
+
+
+def _if_loading(order: Order, record: PatientRecord, limits: Limits, today: date) -> Outcome:
     if younger_than(record, today, 16):
         return Excluded("under 16")
     if record.patient.deceased:

@@ -22,6 +22,7 @@ from cards.dosing import (
     CURRENT,
     ENDING,
     LOADING_DAYS,
+    TIMING_UNREAD,
     Phase,
     b12_daily,
     b12_mass,
@@ -29,6 +30,7 @@ from cards.dosing import (
     between_doses,
     cobalamin,
     how_often,
+    injections_of_unread_interval,
     is_parenteral,
     is_supplement,
     route_of,
@@ -118,6 +120,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         "past_nerves": False,
         **_fixes(order, ordered, limits, today, neurological=bool(nerves or tongue)),
     }
+    if unread := _unread_injections(ordered):
+        return unread
     if nerves:
         return _unsure(order, ordered, parts, limits) or Alert("neurological", facts, order)
     if not _maintenance_without_loading(order, parts) or in_pregnancy(record, limits, today):
@@ -252,7 +256,7 @@ def _unsure(order: Order, ordered: Sequence[Course], parts: Sequence[_Part], lim
     """What the draft must say before it can be judged: how often, or how much where the doses decide."""
     if is_parenteral(order) and not parts:
         if any(each.timing_unread for each in order.instructions):
-            return Unanswerable((DRAFTS,), "timing-unread")
+            return Unanswerable((DRAFTS,), TIMING_UNREAD)
         if not any(each.count or each.events or each.as_needed for each in order.instructions):
             return Unanswerable((DRAFTS,), "timing-missing")
     assumed = [replace(each, mcg=limits["loading_dose_mcg"]) if each.mcg is None else each for each in parts]
@@ -262,6 +266,15 @@ def _unsure(order: Order, ordered: Sequence[Course], parts: Sequence[_Part], lim
     if AmountUnit.NONE in units:
         return Unanswerable((DRAFTS,), "unit-missing")
     return Unanswerable((DRAFTS,), "unknown-unit" if AmountUnit.UNKNOWN in units else "unknown-strength")
+
+
+def _unread_injections(ordered: Sequence[Course]) -> Unanswerable | None:
+    """Injections of which nobody knows how often: they may be the loading that is looked for, or lack it."""
+    found = [each for each in ordered if injections_of_unread_interval(each)]
+    if not found:
+        return None
+    drafted = any(isinstance(each, Order) for each in found)
+    return Unanswerable((DRAFTS if drafted else Source.MEDICATIONS.value,), TIMING_UNREAD)
 
 
 def _maintenance_without_loading(order: Order, parts: Sequence[_Part]) -> bool:

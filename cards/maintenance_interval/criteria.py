@@ -16,15 +16,17 @@ from cards.dosing import (
     COBALAMINS,
     CURRENT,
     ENDING,
+    TIMING_UNREAD,
     Phase,
     begins,
     cobalamin,
+    injections_of_unread_interval,
     is_supplement,
 )
 from cards.due_date import default_interval, intervals, maintenance_orders
 from cards.neurology import NeurologicalFinding, history
 from cards.record import Course, Order, PatientRecord, Period, PeriodUnit, Source
-from cards.rule import Alert, Excluded, Limits, Outcome
+from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import (
     Cause,
     anchor,
@@ -38,9 +40,9 @@ from cards.status import (
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
-    """A cobalamin injection at intervals of more than a week."""
+    """A cobalamin injection at intervals of more than a week, or at intervals that could not be read."""
     return (
-        bool(intervals(order, Phase.MAINTENANCE))
+        (bool(intervals(order, Phase.MAINTENANCE)) or injections_of_unread_interval(order))
         and not is_supplement(order, limits["oral_counts_mcg_day"])
         and order.status not in ENDING
         and not order.do_not_perform
@@ -50,13 +52,15 @@ def triggered_by(order: Order, limits: Limits) -> bool:
 def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: date) -> Outcome:
     """Far beyond the accepted range, or lengthened after neurological involvement, is a warning; the rest is info."""
     gap = _longest(intervals(order, Phase.MAINTENANCE)) if order else None
-    if order is None or gap is None:
+    if order is None or (gap is None and not injections_of_unread_interval(order)):
         return None
     if why := _not_our_patient(order, record, limits, today):
         return Excluded(why)
     nerves = history(record, anchor(record, limits, today), today)
     if nerves is None and dietary_cause(record, limits):
         return Excluded("a dietary cause allows longer intervals")
+    if gap is None:
+        return Unanswerable((DRAFTS,), TIMING_UNREAD)
 
     cause = irreversible_cause(record, limits)
     replaced = _replaced(order, record)

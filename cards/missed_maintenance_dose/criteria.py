@@ -12,6 +12,7 @@ from cards.calendar import in_words, is_longer, months_before, span_in_words
 from cards.cover import oral_bridging
 from cards.dosing import (
     ENDING,
+    TIMING_UNREAD,
     Phase,
     b12_mass,
     begins,
@@ -43,6 +44,7 @@ from cards.status import Cause, anchor, deficiency_resolved, has, in_hospice, ir
 
 _PLANNED_AHEAD = timedelta(days=14)
 _USUAL_DOSE_MCG = 1000
+_NOT_OVERDUE = "the next injection is not overdue"
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
@@ -71,7 +73,10 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     if where is None:
         return _never_started(plan, record, limits, today)
     if where.state not in LATE:
-        return Excluded("the next injection is not overdue")
+        return Unanswerable((Source.MEDICATIONS.value,), TIMING_UNREAD) if unread else Excluded(_NOT_OVERDUE)
+    if unread and where.state is not DueState.LOST:
+        # No accepted interval is longer than a year; within it, how often decides.
+        return Unanswerable((Source.MEDICATIONS.value,), TIMING_UNREAD)
     if not record.known(Source.DOSES, where.last) or _unreadable_since(record, where.last):
         return _doses_unknown(record)
     new = signs(record, today)

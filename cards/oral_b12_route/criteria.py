@@ -22,6 +22,7 @@ from cards.dosing import (
     cobalamins,
     copy_in_chart,
     daily_cobalamin,
+    interval_unread,
     is_parenteral,
     is_supplement,
     route_by_mouth_or_nose,
@@ -77,7 +78,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     for_life = irreversible_cause(record, limits)
     cause = for_life if for_life and for_life.needs_injection else None
     explained = _why_not_injected(record, limits, today)
-    amount = daily_cobalamin(order)
+    amount = _amount(order)
     loaded = _loaded_in_full(amount, record, limits, today)
     finding = _nerves_at_start(cause, record, limits, today)
     if finding and not (explained or loaded):
@@ -212,7 +213,7 @@ def _alert(
     risk: AbsorptionRisk | None = None,
     explained: str | None = None,
 ) -> Alert:
-    amount = daily_cobalamin(order)
+    amount = _amount(order)
     given = injections(record)
     route = route_by_mouth_or_nose(order)
     forms = cobalamins(order.medicine)
@@ -252,6 +253,11 @@ def _alert(
         "keep": variant in ("high_dose", "neurological") and treats,
     }
     return Alert(variant, facts, order)
+
+
+def _amount(order: Order) -> Mcg | None:
+    """How much a day; None when the dose, the product's strength, or how often is not known."""
+    return None if interval_unread(order) else daily_cobalamin(order)
 
 
 def _injections_first(variant: str, limits: Limits) -> bool:

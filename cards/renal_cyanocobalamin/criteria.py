@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from datetime import date
 
-from cards.dosing import ENDING, Phase, cobalamins, is_all_b12, is_parenteral, phase, planned_for_months
+from cards.dosing import (
+    ENDING,
+    TIMING_UNREAD,
+    Phase,
+    cobalamins,
+    interval_unread,
+    is_all_b12,
+    is_parenteral,
+    phase,
+    planned_for_months,
+)
 from cards.neurology import history
 from cards.record import Order, PatientRecord
-from cards.rule import Alert, Excluded, Limits, Outcome
+from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import anchor, has, severe_kidney_disease, younger_than
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
-    """Repeated injections of cyanocobalamin, with other forms of B12 but hydroxocobalamin at most."""
+    """Injections of cyanocobalamin, with other forms of B12 but hydroxocobalamin at most; maybe once, if unread."""
     forms = cobalamins(order.medicine)
     return (
         "cyanocobalamin" in forms
@@ -26,7 +36,10 @@ def triggered_by(order: Order, limits: Limits) -> bool:
         and is_parenteral(order)
         and order.status not in ENDING
         and not order.do_not_perform
-        and any(phase(each) is not Phase.SINGLE and not each.as_needed for each in order.instructions)
+        and (
+            interval_unread(order)
+            or any(phase(each) is not Phase.SINGLE and not each.as_needed for each in order.instructions)
+        )
     )
 
 
@@ -39,6 +52,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     kidneys = severe_kidney_disease(record, limits, today)
     if kidneys is None:
         return None
+    if not _is_long(order, limits, today):
+        return Unanswerable((DRAFTS,), TIMING_UNREAD)
     loading = any(phase(each) is Phase.LOADING for each in order.instructions)
     neurological = history(record, anchor(record, limits, today), today) is not None
     return Alert(
@@ -54,10 +69,14 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     )
 
 
+def _is_long(order: Order, limits: Limits, today: date) -> bool:
+    return planned_for_months(order, limits.whole("long_term_months"), today)
+
+
 def _not_asked(order: Order, record: PatientRecord, limits: Limits, today: date) -> str | None:
     if not limits.says("hydroxocobalamin_on_formulary"):
         return "hydroxocobalamin is not on the formulary"
-    if not planned_for_months(order, limits.whole("long_term_months"), today):
+    if not _is_long(order, limits, today) and not interval_unread(order):
         return "a short course"
     if younger_than(record, today, 16):
         return "under 16"

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from cards.calendar import after, in_words, is_longer, months_before, span_in_words, upper_days
-from cards.dosing import LOADING_DAYS, Phase, cobalamin
+from cards.dosing import LOADING_DAYS, TIMING_UNREAD, Phase, cobalamin
 from cards.due_date import (
     Plan,
     current_plan,
@@ -22,6 +22,7 @@ from cards.due_date import (
     intervals,
     loading_runs,
     maintenance_orders,
+    unread_plan,
 )
 from cards.neurology import NeurologicalFinding, arisen, other_diagnosis
 from cards.record import Order, PatientRecord, Period, PeriodUnit, Source
@@ -46,7 +47,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     """The next step: every 2 months, then monthly, then every 2-4 weeks with specialist advice."""
     plan = current_plan(record, today)
     if plan is None:
-        return None
+        asked = unread_plan(record, today) and arisen(record, today) and injections(record)
+        return Unanswerable((Source.MEDICATIONS.value,), TIMING_UNREAD) if asked else None
     if why := _not_our_patient(plan, record, limits, today):
         return Excluded(why)
     found = _returned(plan, record, limits, today)

@@ -191,6 +191,8 @@ def _instruction(line: Medication) -> Resource:
     timing = _timing(line)
     if timing:
         result["timing"] = timing
+    if line.unread:
+        result["text"] = line.unread
     if line.as_needed:
         result["asNeededBoolean"] = True
     if line.route:

@@ -17,8 +17,8 @@ from cards.words import known_form, normalised
 from service.fhir.codes import codings_of, texts_of
 from service.fhir.dates import first
 from service.fhir.numbers import known_number, number
-from service.fhir.timing import NO_TIMING, read_timing
-from service.fhir.timing_words import phases
+from service.fhir.timing import NO_TIMING, is_structured, read_timing, texts_of_timing
+from service.fhir.timing_words import regimen
 
 _MASS = {
     "mg": Decimal(1000),
@@ -72,17 +72,41 @@ def read_instructions(
     dosage: dict[str, Any], words: str, terminology: Terminology, zone: ZoneInfo
 ) -> tuple[Instruction, ...]:
     """The instructions of one dosage: a regimen written as one text without a structured timing has its phases."""
-    own = _text(dosage)
-    parts = phases(own) if own and not dosage.get("timing") else ()
-    if len(parts) < 2:
-        return (read_instruction(dosage, words, terminology, zone),)
+    timing, own = dosage.get("timing"), _text(dosage)
     whole = read_instruction(dosage, words, terminology, zone)
-    told = {name: value for name, value in dosage.items() if name not in _WORDS}
+    parts = _phases(timing, dosage.get("text"), own)
+    if len(parts) < 2:
+        return (whole,)
+    told = {name: value for name, value in dosage.items() if name not in _WORDS and name != "timing"}
     found = [read_instruction({**told, "text": part}, words, terminology, zone) for part in parts]
+    if whole.starts or whole.ends:
+        found[0] = replace(found[0], starts=whole.starts)
+        found[-1] = replace(found[-1], ends=whole.ends)
     return tuple(
         replace(each, amount=each.amount or whole.amount, route=each.route or whole.route, site=each.site or whole.site)
         for each in found
     )
+
+
+# "Qd x7 then q3mo": most codes are shorter than any two phases.
+_SHORTEST_REGIMEN = 14
+
+
+def _phases(timing: Any, text: Any, own: str) -> tuple[str, ...]:
+    """The texts of the phases of a regimen that is written in words alone, be it in the timing's code.
+
+    The instruction's `text` goes before all of its `own` words: what the patient is told may be the regimen again.
+    """
+    own_texts = (own,) if text == own or not isinstance(text, str) else (normalised(text), own)
+    for text in (*own_texts, *texts_of_timing(timing)) if timing else own_texts:
+        if len(text) < _SHORTEST_REGIMEN:
+            continue
+        phases = regimen(text)
+        if len(phases) > 1:
+            if is_structured(timing):
+                break
+            return tuple(text[each.phase.start : each.phase.end] for each in phases)
+    return ()
 
 
 def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminology, zone: ZoneInfo) -> Instruction:
@@ -129,7 +153,8 @@ def _text(dosage: dict[str, Any]) -> str:
         return known_form(text) or normalised(text) if isinstance(text, str) else ""
     found = [text, dosage.get("patientInstruction")]
     found += [each.get("text") for each in (more if isinstance(more, list) else [more]) if isinstance(each, dict)]
-    return normalised(" ".join(each for each in found if isinstance(each, str)))
+    # Many systems send the same words to the pharmacy and to the patient.
+    return normalised(" ".join(dict.fromkeys(each for each in found if isinstance(each, str))))
 
 
 def _as_needed(dosage: dict[str, Any]) -> bool:

@@ -1,221 +1,211 @@
-"""When a dose is to be taken, in the words of prescribers: "every 12 weeks", "q3m", "alternate days", "3/52"."""
+"""When a dose is to be taken, in the words of prescribers: "every 12 weeks", "q3m", "alternate days", "3/52".
+
+A text is read once from left to right into phrases, each with its place; phrases make up the phases of a regimen. What
+speaks of time and is none of the phrases, or contradicts them, is never guessed: it makes its phase unread.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
 
+from cards.calendar import average_days
 from cards.fact import fact
 from cards.memory import remembered
-from cards.record import Period, PeriodUnit, Repeat
+from cards.record import Period, Repeat
+from service.fhir.timing_phrases import Kind, Phrase, each_one, is_plausible, phrases_of
+from service.fhir.timing_tokens import UNITS, Tokens, tokens
 
-_ONE = Decimal(1)
+
+class Span(NamedTuple):
+    """A piece of a text, from its first character to the one after its last."""
+
+    start: int
+    end: int
 
 
 @fact(frozen=True, slots=True)
 class Said:
-    """What words say of timing. `names_time`: they speak of time, whether or not it could be read."""
+    """What the words of one phase of a regimen say of its timing, and where they say it.
+
+    `unread`: they say when in a way that could not be read, or in two ways that disagree; what could be read beside it
+    stands in the other members; `end_unread`: what was not read is how long or how many. `part_of_day`: how often is
+    told by a part of the day alone. `repeat_at` has every place that says how often ("monthly (every 30 days)" has
+    two). `phase`: the part of the text that the phase is written in.
+    """
 
     repeat: Repeat | None = None
     lasts: Period | None = None
     count: int | None = None
     once: bool = False
     as_needed: bool = False
-    names_time: bool = False
+    unread: bool = False
+    end_unread: bool = False
+    part_of_day: bool = False
+    repeat_at: tuple[Span, ...] = ()
+    lasts_at: tuple[Span, ...] = ()
+    count_at: tuple[Span, ...] = ()
+    phase: Span = Span(0, 0)
+
+
+def words(text: str) -> Said:
+    """What the words of one instruction say of its timing; several phases in it are not one timing: unread."""
+    found = regimen(text)
+    return found[0] if len(found) == 1 else Said(unread=True, phase=Span(0, len(text)))
 
 
 @remembered
-def words(text: str) -> Said:
-    """What the words of one instruction say of its timing."""
+def regimen(text: str) -> tuple[Said, ...]:
+    """The phases of a regimen written as one text: "alternate days for 2 weeks, then every 3 months" has two."""
     if not text:
-        return Said()
-    text = _NOT_ABOUT_DOSES.sub(" ", text)
-    lasts, rest = _lasting(text)
-    repeat, count = _every(rest), _count(rest)
-    if repeat is None and count and (over := _OVER.search(rest)):
-        # "6 injections over 2 weeks"
-        repeat = Repeat(Decimal(count), _period(over[1] or "one", over[1] or "one", _unit(over[2])))
-    return Said(
-        repeat=repeat if repeat and repeat.times > 0 and repeat.every.low > 0 else None,
-        lasts=lasts,
-        count=count,
-        once=repeat is None and bool(_ONCE.search(rest)),
-        as_needed=bool(_AS_NEEDED.search(rest)),
-        names_time=lasts is not None or bool(_NAMES_TIME.search(rest)),
+        return (Said(),)
+    of = tokens(text)
+    phases = _in_phases(phrases_of(of))
+    places = [_beginning(of, each) for each in phases[1:]]
+    bounds = pairwise([0, *places, len(text)])
+    found = [_said(of, each, Span(*ends)) for each, ends in zip(phases, bounds, strict=True)]
+    if len(found) > 1:
+        # How many before the next phase, and not how often.
+        found = [replace(each, unread=True) if each.count and not each.repeat else each for each in found]
+    return tuple(found)
+
+
+def agree(one: Repeat, other: Repeat) -> bool:
+    """Whether two repetitions are one in different words: 12 weeks, 84 days and 3 months; alternate days, 3 a week."""
+    if one == other:
+        return True
+    (low, high), (other_low, other_high) = _days_apart(one), _days_apart(other)
+    slack = _SLACK if max(high, other_high) > _OFTEN else _SLACK_OFTEN
+    return low <= other_high * slack and other_low <= high * slack
+
+
+# A month is said for anything from 28 to 31 days; three times a week is 7/3 days, which alternate days come near to.
+_SLACK, _SLACK_OFTEN, _OFTEN = Decimal("1.11"), Decimal("1.17"), Decimal(3)
+
+
+def _days_apart(repeat: Repeat) -> tuple[Decimal, Decimal]:
+    times, (low, high, of) = repeat
+    return average_days(low, of) / times, average_days(high, of) / times
+
+
+# --- phases ------------------------------------------------------------------------------------------------------
+
+
+def _in_phases(phrases: Sequence[Phrase]) -> list[list[Phrase]]:
+    """The phrases of each phase.
+
+    A phase begins with "then" and the like, or with another interval after a phase that has an end ("daily x 7 days,
+    weekly x 4 weeks"). Parts that say nothing of timing belong to the phase beside them.
+    """
+    phases: list[list[Phrase]] = [[]]
+    for phrase in phrases:
+        if phrase.kind is Kind.THEN or (phrase.kind is Kind.REPEAT and _is_another(phrase, phases[-1])):
+            phases.append([])
+        phases[-1].append(phrase)
+    kept: list[list[Phrase]] = []
+    for phase in phases:
+        if kept and not (_is_timed(phase) and _is_timed(kept[-1])):
+            kept[-1] = kept[-1] + phase
+        else:
+            kept.append(phase)
+    return kept
+
+
+def _is_another(phrase: Phrase, phase: Sequence[Phrase]) -> bool:
+    """Whether an interval is not that of the phase so far, which has an end."""
+    before = next((each.repeat for each in phase if each.kind is Kind.REPEAT), None)
+    if before is None or phrase.repeat is None or agree(before, phrase.repeat):
+        return False
+    return any(each.kind in (Kind.LASTS, Kind.COUNT) for each in phase)
+
+
+def _is_timed(phase: Sequence[Phrase]) -> bool:
+    return any(each.kind not in (Kind.THEN, Kind.NOTHING, Kind.ONE) for each in phase) and not (
+        # "As directed" after "then" is a phase; at the beginning it says nothing.
+        all(each.kind in (Kind.AS_TOLD, Kind.NOTHING, Kind.ONE) for each in phase)
     )
 
 
-@remembered
-def phases(text: str) -> tuple[str, ...]:
-    """The phases of a regimen written as one text: "alternate days for 2 weeks, then every 3 months" has two."""
-    parts = [each for each in _THEN.split(text) if each.strip(" ,.;:-")]
-    timed = [said.repeat is not None or said.once for said in map(words, parts)]
-    return tuple(parts) if len(parts) > 1 and all(timed) else (text,)
+def _beginning(text: Tokens, phase: Sequence[Phrase]) -> int:
+    """Where the text of a phase begins."""
+    return text.starts[phase[0].start]
 
 
-PERIOD_UNITS = {
-    **dict.fromkeys(("h", "hr", "hour"), PeriodUnit.HOUR),
-    **dict.fromkeys(("d", "day"), PeriodUnit.DAY),
-    **dict.fromkeys(("w", "wk", "week"), PeriodUnit.WEEK),
-    **dict.fromkeys(("m", "mo", "mth", "month"), PeriodUnit.MONTH),
-    **dict.fromkeys(("y", "yr", "a", "year"), PeriodUnit.YEAR),
-}
-# NHS shorthand: 3/7 is three days, 3/52 three weeks, 3/12 three months.
-_SHORTHAND = {"7": PeriodUnit.DAY, "52": PeriodUnit.WEEK, "12": PeriodUnit.MONTH}
-_LY = {"hourly": PeriodUnit.HOUR, "daily": PeriodUnit.DAY, "weekly": PeriodUnit.WEEK}
-_LY |= {"monthly": PeriodUnit.MONTH, "yearly": PeriodUnit.YEAR}
-_CARDINALS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "third": 3, "fourth": 4,
-}  # fmt: skip
-_ADVERBS = {"once": 1, "twice": 2, "thrice": 3}
-_NUMBERS = {**_CARDINALS, **_ADVERBS}
-
-_N = r"(\d{1,3}(?:\.\d+)?|" + "|".join(_CARDINALS) + r")(?:nd|rd|th)?"
-_N_TIMES = r"(\d{1,2}|" + "|".join(_NUMBERS) + r")"
-_TO = r"\s*(?:-|–|to|or)\s*"
-_UNIT = r"(hours?|hrs?|days?|weeks?|wks?|months?|mths?|years?|yrs?)"
-_SHORT = r"(hours?|hrs?|h|days?|d|weeks?|wks?|w|months?|mths?|mo|m|years?|yrs?|y)"
-_PER = r"(?:a|an|per|/|each|every)"
-_ONE_UNIT = r"(day|week|wk|month|mth|year|yr)\b"
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE)
-
-
-# "Review in 3/12" is no interval of doses.
-_NOT_ABOUT_DOSES = _pattern(r"\b(?:review|re-?check|re-?test|follow[- ]?up|bloods?|blood tests?|levels?)\b[^.;,]*")
-_THEN = _pattern(
-    r"(?:[,;.]|(?<!\s))\s*\b(?:and\s+)?(?:then|followed by|thereafter|after that|afterwards|maintenance)\b"
-)
-
-_LASTS_SHORTHAND = _pattern(r"\b(?:for|x)\s*(\d{1,2})/(7|52|12)\b(?![\d/])")
-_LASTS = _pattern(
-    rf"\b(?:for\s+(?:a\s+|the\s+(?:first|next)\s+|up to\s+)?(?:{_N}(?:{_TO}{_N})?\s*)?|x\s*{_N}\s*){_UNIT}\b"
-)
-_OVER = _pattern(rf"\b(?:over|within|in)\s+(?:a\s+)?(?:{_N}\s*)?{_UNIT}\b")
-
-_DAYS_A_WEEK = _pattern(rf"\b{_N}\s*days?\s*(?:in\s+)?{_PER}\s*week\b")
-_RANGE_LY = _pattern(rf"\b{_N}{_TO}{_N}[\s-]*(hourly|weekly|monthly|yearly)\b")
-_EVERY_RANGE = _pattern(rf"\b(?:every|each|q)\s*{_N}\s{{0,3}}{_UNIT}?{_TO}{_N}[\s-]*{_UNIT}\b")
-_TO_SHORTHAND = r"(?:(\d{1,2})(?:/(?:7|52|12))?\s*(?:-|–|to)\s*)?(\d{1,2})/(7|52|12)"
-_EVERY_SHORTHAND = _pattern(rf"\b(?:every|each|at intervals of)\s*{_TO_SHORTHAND}(?![\d/])")
-_TIMES_EVERY = _pattern(rf"\b{_N_TIMES}\s{{0,3}}(?:x|times)?\s{{0,3}}(?:in\s+)?every\s+{_N}\s*{_UNIT}\b")
-_EVERY_SHORT = _pattern(rf"\b(?:q|every)\.?\s?(\d{{1,3}})(?:\s*-\s*(\d{{1,3}}))?\s?{_SHORT}\b")
-_TIMES_LY = _pattern(
-    rf"\b{_N}\s*(?:x|times|doses|injections)\s*(daily|weekly|monthly|yearly)\b|\b(once|twice|thrice)[\s-]+(daily|weekly|monthly|yearly)\b"
-)
-_TIMES = _pattern(rf"\b{_N_TIMES}\s{{0,3}}(?:x|times?|doses?|injections?)?\s{{0,3}}(?:in\s+)?{_PER}\s*{_ONE_UNIT}")
-_X_TIMES = _pattern(rf"\bx\s?(\d{{1,2}})\s*{_PER}\s*{_ONE_UNIT}|\b(\d{{1,2}})\s*x\s*{_ONE_UNIT}")
-_N_LY = _pattern(rf"\b{_N}[\s-]*(hourly|weekly|monthly|yearly)\b")
-_EVERY = _pattern(rf"\b(?:every|each)\s+(?:{_N}[\s-]*)?{_UNIT}\b")
-_OTHER = r"\b(?:alternate|alternating|alt\.?|every other|every second|every 2nd)[\s-]+"
-_FIXED = [
-    (_pattern(pattern), times, every, unit)
-    for pattern, times, every, unit in [
-        (rf"{_OTHER}days?\b|\beod\b|\bqod\b", 1, 2, PeriodUnit.DAY),
-        (rf"{_OTHER}weeks?\b|\bfortnight(?:ly)?\b", 1, 2, PeriodUnit.WEEK),
-        (rf"{_OTHER}months?\b|\bbi-?monthly\b", 1, 2, PeriodUnit.MONTH),
-        (r"\bquarterly\b|\b(?:every|each) quarter\b", 1, 3, PeriodUnit.MONTH),
-        (r"\bhalf[\s-]yearly\b|\bbi-?annual(?:ly)?\b", 1, 6, PeriodUnit.MONTH),
-        (r"\bq\.?d\.?s\b|\bq\.?i\.?d\b", 4, 1, PeriodUnit.DAY),
-        (r"\bt\.?d\.?s\b|\bt\.?i\.?d\b", 3, 1, PeriodUnit.DAY),
-        (r"\bb\.?d\b|\bb\.?i\.?d\b", 2, 1, PeriodUnit.DAY),
-        (r"(?<!-)\bweekly\b|(?<!in )(?<!after )\b(?:a|per) week\b|/\s?(?:week|wk)\b", 1, 1, PeriodUnit.WEEK),
-        (r"(?<!-)\bmonthly\b|(?<!in )(?<!after )\b(?:a|per) month\b|/\s?month\b", 1, 1, PeriodUnit.MONTH),
-        (r"(?<!-)\byearly\b|\bannually\b|(?<!in )(?<!after )\b(?:a|per) year\b", 1, 1, PeriodUnit.YEAR),
-        (r"\bdaily\b|\b(?:a|per|each) day\b|/\s?day\b|\bo\.?d\b|\bqd\b", 1, 1, PeriodUnit.DAY),
-        (
-            r"\b(?:(?:every|each|at|in the) (?:night|morning|evening)|nocte|mane|q[ah][ms]|bedtime)\b",
-            1,
-            1,
-            PeriodUnit.DAY,
-        ),
-    ]
-]
-_BARE_SHORTHAND = _pattern(rf"(?<![\d/.,]){_TO_SHORTHAND}(?:ly)?(?![\w/])(?! ago)")
-# "In 3/12" and "start 3/12" are days to come, not intervals.
-_A_DAY = _pattern(r"\b(?:in|on|after|before|by|from|since|until|start(?:s|ing)?|due|last|next)\s*$")
-_WEEKDAY = _pattern(r"\b(mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday|s|rs|r)?s?\b")
-_NOT_ON = _pattern(r"\b(?:except|avoid|not|omit|starting|from|next)\b")
-
-_COUNT = _pattern(rf"\b{_N}\s*(?:doses|injections)\b(?!\s*(?:{_PER}\b|/|daily|weekly|monthly))")
-_X_COUNT = _pattern(
-    rf"(?<!\d)(?<!\d )\bx\s?(\d{{1,2}})\b"
-    rf"(?!\s*(?:{_PER}\b|/|\.\d|\d|-|[mµ]?c?g\b|ml|tab|cap|amp|days?|w|month|year|daily))"
-)
-_ONCE = _pattern(r"\b(?:stat|one[- ]off|single (?:dose|injection)|once only|once,? today|one dose|1 dose)\b")
-_AS_NEEDED = _pattern(r"\b(?:p\.?r\.?n|(?:as|when|if) (?:needed|required|necessary))\b")
-_NAMES_TIME = _pattern(r"(?:day|week|month|year|hour)|\b(?:every|each|q\d|fortnight|annual|quarter)|\d/(?:7|12|52)\b")
+def _said(text: Tokens, phase: Sequence[Phrase], span: Span) -> Said:
+    """What the phrases of one phase come to."""
+    of: dict[Kind, list[Phrase]] = {}
+    for phrase in phase:
+        of.setdefault(phrase.kind, []).append(phrase)
+    often, days = of.get(Kind.REPEAT, []), of.get(Kind.DAYS, [])
+    counts, lengths, over = of.get(Kind.COUNT, []), of.get(Kind.LASTS, []), of.get(Kind.OVER, [])
+    repeat, from_phrases, contradicts = _repeat_of(often, days, of.get(Kind.PART_OF_DAY, []))
+    unread = Kind.UNREAD in of
+    contradicts = contradicts or Kind.GARBLED in of
+    if repeat is None and not contradicts and counts and over and over[0].lasts:
+        repeat, from_phrases = Repeat(Decimal(counts[0].number), over[0].lasts), over[:1]
+        if not is_plausible(repeat):
+            repeat, unread = None, True
+    elif over and repeat and text.at(over[0].start) in ("over", "during"):
+        lengths = lengths or over
+    elif over and repeat is None:
+        unread = True
+    lasts = lengths[0].lasts if lengths else None
+    end_unread = Kind.UNREAD_END in of
+    if any(each.lasts != lasts for each in lengths):
+        lasts, end_unread = None, True
+    numbered = [each for each in often if each.number]
+    count = counts[0].number if counts else numbered[0].number if numbered else None
+    if any(each.number != count for each in counts):
+        count, end_unread = None, True
+    if contradicts:
+        repeat, from_phrases = None, []
+    once = (Kind.ONCE in of or Kind.ONE in of) and repeat is None and not (unread or contradicts)
+    told = Kind.AS_TOLD in of and Kind.THEN in of
+    silent_of_how_often = repeat is None and not once
+    return Said(
+        repeat=repeat,
+        lasts=lasts,
+        count=count,
+        once=once,
+        as_needed=Kind.AS_NEEDED in of,
+        unread=contradicts or end_unread or (silent_of_how_often and (unread or told or bool(lengths))),
+        end_unread=end_unread,
+        part_of_day=repeat is not None and from_phrases[0].kind is Kind.PART_OF_DAY,
+        repeat_at=tuple(_span(text, each) for each in from_phrases),
+        lasts_at=tuple(_span(text, each) for each in lengths),
+        count_at=tuple(_span(text, each) for each in counts or numbered),
+        phase=span,
+    )
 
 
-def _lasting(text: str) -> tuple[Period | None, str]:
-    """The length of a course ("for 2 weeks", "for 2/52"), and the text without it."""
-    if match := _LASTS_SHORTHAND.search(text):
-        return _period(match[1], match[1], _SHORTHAND[match[2]]), text[: match.start()] + text[match.end() :]
-    if (match := _LASTS.search(text)) and not text[match.end() :].lstrip().startswith(("a week", "per week", "/")):
-        low = match[1] or match[3] or "one"
-        return _period(low, match[2] or low, _unit(match[4])), text[: match.start()] + text[match.end() :]
-    return None, text
+def _repeat_of(
+    often: Sequence[Phrase], days: Sequence[Phrase], parts: Sequence[Phrase]
+) -> tuple[Repeat | None, list[Phrase], bool]:
+    """How often, the phrases that say so, and whether they contradict each other.
+
+    Days of a week go before "daily" and "weekly" beside them; a part of the day counts where nothing else does.
+    """
+    if days:
+        week = each_one(UNITS["week"])
+        by_days = Repeat(Decimal(max(each.number for each in days)), week)
+        plain = [each for each in often if each.repeat and each.repeat.times == 1]
+        beside = [each for each in plain if each.repeat and each.repeat.every in (week, each_one(UNITS["day"]))]
+        if len(beside) == len(often):
+            return by_days, [*beside, *days], False
+        if days[0].number == 1 and len(often) == 1:
+            # "Every 2 weeks on Mondays".
+            return often[0].repeat, [*often, *days], False
+        often = [*often, days[0]._replace(repeat=by_days)]
+    often = often or parts
+    if not often:
+        return None, [], False
+    first = often[0].repeat
+    agreed = all(first and each.repeat and agree(first, each.repeat) for each in often[1:])
+    return (first, list(often), False) if agreed else (None, [], True)
 
 
-def _count(text: str) -> int | None:
-    match = _COUNT.search(text) or _X_COUNT.search(text)
-    return int(_value(match[1])) or None if match else None
-
-
-def _every(text: str) -> Repeat | None:
-    """How often; the most explicit ways of saying it are tried first."""
-    if match := _DAYS_A_WEEK.search(text):
-        return Repeat(_value(match[1]), _period("1", "1", PeriodUnit.WEEK))
-    if match := _RANGE_LY.search(text):
-        return Repeat(_ONE, _period(match[1], match[2], _LY[match[3].lower()]))
-    if (match := _EVERY_RANGE.search(text)) and match[2] in (None, match[4]):
-        return Repeat(_ONE, _period(match[1], match[3], _unit(match[4])))
-    if match := _EVERY_SHORTHAND.search(text):
-        return Repeat(_ONE, _period(match[1] or match[2], match[2], _SHORTHAND[match[3]]))
-    if match := _TIMES_EVERY.search(text):
-        return Repeat(_value(match[1]), _period(match[2], match[2], _unit(match[3])))
-    if match := _EVERY_SHORT.search(text):
-        return Repeat(_ONE, _period(match[1], match[2] or match[1], PERIOD_UNITS[match[3][0].lower()]))
-    if match := _TIMES_LY.search(text):
-        often, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
-        return Repeat(_value(often), _period("1", "1", _LY[unit.lower()]))
-    if match := _X_TIMES.search(text):
-        often, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
-        return Repeat(_value(often), _period("1", "1", _unit(unit)))
-    if match := _TIMES.search(text):
-        return Repeat(_value(match[1]), _period("1", "1", _unit(match[2])))
-    if match := _N_LY.search(text):
-        return Repeat(_ONE, _period(match[1], match[1], _LY[match[2].lower()]))
-    if match := _EVERY.search(text):
-        often = match[1] or "1"
-        return Repeat(_ONE, _period(often, often, _unit(match[2])))
-    for pattern, times, every, period_unit in _FIXED:
-        if pattern.search(text):
-            return Repeat(Decimal(times), _period(str(every), str(every), period_unit))
-    if (match := _BARE_SHORTHAND.search(text)) and not _A_DAY.search(text[: match.start()]):
-        return Repeat(_ONE, _period(match[1] or match[2], match[2], _SHORTHAND[match[3]]))
-    return _on_weekdays(text)
-
-
-def _on_weekdays(text: str) -> Repeat | None:
-    """Named weekdays: "Mon, Wed, Fri" is three times a week."""
-    named = {match[1].lower() for match in _WEEKDAY.finditer(text)}
-    alone = len(named) == 1 and not re.search(r"\b(?:every|each|on)\s+\w+days?\b", text, re.IGNORECASE)
-    if not named or alone or _NOT_ON.search(text):
-        return None
-    return Repeat(Decimal(len(named)), _period("1", "1", PeriodUnit.WEEK))
-
-
-def _unit(word: str) -> PeriodUnit:
-    return PERIOD_UNITS[word.lower().rstrip("s")]
-
-
-def _value(word: str) -> Decimal:
-    return Decimal(_NUMBERS.get(word.lower(), word))
-
-
-def _period(low: str, high: str, unit: PeriodUnit) -> Period:
-    return Period(_value(low), max(_value(low), _value(high)), unit)
+def _span(text: Tokens, phrase: Phrase) -> Span:
+    return Span(text.starts[phrase.start], text.ends[phrase.end - 1])

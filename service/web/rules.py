@@ -501,6 +501,7 @@ def _phase(line: Medication) -> str:
     parts += [f"on {', '.join(map(day, line.events))}"] if line.events else []
     parts += [f"from {day(line.starts)}"] if line.starts else []
     parts += [f"until {day(line.ends)}"] if line.ends else []
+    parts += [f'"{line.unread}"'] if line.unread else []
     parts += ["as needed"] if line.as_needed else []
     return " ".join(filter(None, parts))
 

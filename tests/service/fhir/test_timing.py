@@ -66,10 +66,12 @@ def test_a_structured_repetition_is_read(repeat: Json, expected: str) -> None:
     assert timed(repeat=repeat).repeat == often(expected)
 
 
-def test_a_structured_repetition_outranks_the_words() -> None:
+@pytest.mark.parametrize("text", ["inject monthly", "every 8 weeks", "every 3 months, then monthly for a year", "stat"])
+def test_a_structured_repetition_stands_when_the_words_do_not_contradict_it(text: str) -> None:
     timing = {"repeat": {"frequency": 1, "period": 3, "periodUnit": "mo"}}
-    (found,) = instructions({"timing": timing, "text": "inject monthly"})
-    assert found.repeat == often("1/3mo")
+    (found,) = instructions({"timing": timing, "text": text})
+    contradicted = text in ("inject monthly", "every 8 weeks")
+    assert (found.repeat, found.timing_unread) == (None if contradicted else often("1/3mo"), contradicted)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +111,9 @@ def test_codes_for_once_and_as_needed_are_no_repetition() -> None:
 @pytest.mark.parametrize(
     "timing",
     [
-        {"code": {"coding": [{"system": "urn:local", "code": "Q3MTH"}]}},
+        {"code": {"coding": [{"system": "urn:local", "code": "F17"}]}},
         {"code": {"coding": [{"system": V2, "code": "Q0D"}]}},
-        {"repeat": {"frequency": 1, "period": 3, "periodUnit": "fortnight"}},
+        {"repeat": {"frequency": 1, "period": 3, "periodUnit": "moon"}},
         {"repeat": {"frequency": 1, "period": 0, "periodUnit": "d"}},
         {"repeat": {"frequency": 1, "period": -3, "periodUnit": "mo", "dayOfWeek": []}},
         {"repeat": {"frequency": 1, "period": 1e300, "periodUnit": "d"}},
@@ -323,7 +325,7 @@ def test_words_say_that_a_dose_is_taken_as_needed(text: str, needed: bool) -> No
     assert said(text).as_needed is needed
 
 
-@pytest.mark.parametrize("text", ["next due in 3 months", "1 in 4 weeks", "week 1, 3 and 5", "for 3 months"])
+@pytest.mark.parametrize("text", ["next due in 3 months", "1 in 4 weeks", "week 1, 3 and 6", "for 3 months"])
 def test_words_of_time_that_cannot_be_read_are_reported(text: str) -> None:
     assert said(text).timing_unread
 
@@ -369,3 +371,198 @@ def test_a_structured_timing_is_one_phase_whatever_the_text_adds() -> None:
 def test_words_are_read_wherever_a_version_puts_them(dosage: Json) -> None:
     (found,) = instructions(dosage)
     assert found.repeat == often("1/3mo")
+
+
+# --- what is said and not understood -----------------------------------------------------------------------------
+
+EVERY_12_WEEKS = {"frequency": 1, "period": 12, "periodUnit": "wk"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        *((each, "1/12wk") for each in ("wk", "WK", "week", "weeks", "Weeks", "week(s)", " wk ", {"code": "wk"})),
+        *((each, "1/12mo") for each in ("mo", "month", "Month", "MONTHS", "mth", "month(s)")),
+        *((each, "1/12d") for each in ("d", "day", "DAY", "Days")),
+        *((each, "1/12h") for each in ("h", "hour", "HOURS", "hr")),
+        *((each, "1/12a") for each in ("a", "year", "Years", "yr")),
+        ("fortnight", "1/24wk"),
+        ("quarter", "1/36mo"),
+    ],
+)
+@pytest.mark.parametrize("name", ["periodUnit", "periodUnits"])
+def test_a_unit_is_read_in_any_spelling(name: str, unit: Any, expected: str) -> None:
+    assert timed(repeat={"frequency": 1, "period": 12, name: unit}).repeat == often(expected)
+
+
+@pytest.mark.parametrize(
+    "repeat",
+    [
+        {"frequency": 0, "period": 1, "periodUnit": "d"},
+        {"frequency": -1, "period": 1, "periodUnit": "d"},
+        {"frequency": "often", "period": 1, "periodUnit": "d"},
+        {"frequency": 1e-6, "period": 1, "periodUnit": "d"},
+        {"frequency": 100, "period": 1, "periodUnit": "h"},
+        {"frequency": 1, "period": 9999, "periodUnit": "a"},
+        {"frequency": 1, "period": 99999, "periodUnit": "mo"},
+        {"frequency": 1, "period": 241, "periodUnit": "mo"},
+        {"frequency": 1, "period": 30, "periodUnit": "min"},
+        {"frequency": 1, "period": 90, "periodUnit": "s"},
+        {"frequency": 1, "period": 3},
+        {"frequency": 1, "periodUnit": "mo"},
+        {"frequency": 3},
+        {"frequency": 1, "period": "three", "periodUnit": "mo"},
+        {"frequency": 1, "period": 3, "periodUnit": "m"},
+        {"frequency": 1, "period": 3, "periodUnit": 7},
+        {"frequency": 1, "period": 3, "periodMax": 2, "periodUnit": "mo"},
+        {"frequency": 1, "period": 3, "periodMax": "x", "periodUnit": "mo"},
+        {"frequency": 1, "periodMax": 3, "periodUnit": "mo"},
+        {"when": ["AC"]},
+        {"when": ["SOMETIMES"]},
+        {"dayOfWeek": ["mon", "someday"]},
+        {"dayOfWeek": [7]},
+        [EVERY_12_WEEKS, {"frequency": 1, "period": 8, "periodUnit": "wk"}],
+        7,
+    ],
+)
+def test_a_repetition_that_cannot_be_is_said_to_be_unread(repeat: Any) -> None:
+    found = timed(repeat=repeat)
+    assert (found.repeat, found.timing_unread) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("repeat", "expected"),
+    [
+        ([EVERY_12_WEEKS], "1/12wk"),
+        ("every 12 weeks", "1/12wk"),
+        ({"frequency": 1, "period": 240, "periodUnit": "mo"}, "1/240mo"),
+        ({"frequency": 1, "period": 60, "periodUnit": "min"}, "1/1h"),
+        ({"dayOfWeek": "mon,wed,fri"}, "3/1wk"),
+        ({"dayOfWeek": ["Monday", "TUE", "fri", "fri"]}, "3/1wk"),
+        ({"dayOfWeek": "mon"}, "1/1wk"),
+        ({"when": "HS"}, "1/1d"),
+        ({"when": ["ACM", "ACV"], "offset": 30}, "2/1d"),
+        ({"when": ["AC"], "frequency": 3, "period": 1, "periodUnit": "d"}, "3/1d"),
+        ({"timeOfDay": "08:00:00"}, "1/1d"),
+        ({**EVERY_12_WEEKS, "duration": 5, "durationUnit": "min"}, "1/12wk"),
+    ],
+)
+def test_a_repetition_in_another_shape_is_read(repeat: Any, expected: str) -> None:
+    found = timed(repeat=repeat)
+    assert (found.repeat, found.timing_unread) == (often(expected), False)
+
+
+@pytest.mark.parametrize("timing", [[{"repeat": EVERY_12_WEEKS}], "every 12 weeks", "EVERY TWELVE (12) WEEKS"])
+def test_a_timing_in_an_array_or_as_a_text_is_read(timing: Any) -> None:
+    (found,) = instructions({"timing": timing})
+    assert (found.repeat, found.timing_unread) == (often("1/12wk"), False)
+
+
+@pytest.mark.parametrize("timing", [[{"repeat": EVERY_12_WEEKS}, {"repeat": {}}], 12, ["every 12 weeks"], "when due"])
+def test_a_timing_that_is_several_or_none_is_unread_unless_nothing_was_said(timing: Any) -> None:
+    (found,) = instructions({"timing": timing})
+    assert (found.repeat, found.timing_unread) == (None, timing != "when due")
+
+
+@pytest.mark.parametrize("said", ["EVERY  16 WEEKS", "every 16 weeks", "Q16W", "16 weekly", "q16wks", "16/52"])
+@pytest.mark.parametrize("place", ["text", "display", "code", "plain"])
+def test_a_local_code_is_read_wherever_it_is_words(place: str, said: str) -> None:
+    coding = {"system": "urn:example:frequency", "code": "F17", **({} if place in ("text", "plain") else {place: said})}
+    code: Any = said if place == "plain" else {"coding": [coding], **({"text": said} if place == "text" else {})}
+    assert timed(code=code).repeat == often("1/16wk")
+
+
+@pytest.mark.parametrize("code", ["Bid", "q6h", "MO", "once", "prn"])
+def test_a_code_of_hl7_is_read_beside_its_structure(code: str) -> None:
+    twice = {"frequency": 2, "period": 1, "periodUnit": "d"}
+    found = timed(code={"coding": [{"system": V3, "code": code}]}, repeat=twice)
+    contradicted = code in ("q6h", "MO")
+    assert (found.repeat, found.timing_unread) == (None if contradicted else often("2/1d"), contradicted)
+
+
+def test_a_local_code_without_words_does_not_spoil_what_the_structure_or_the_text_says() -> None:
+    code = {"coding": [{"system": "urn:local", "code": "F17"}]}
+    assert timed(code=code, repeat=EVERY_12_WEEKS).timing_unread is False
+    (found,) = instructions({"timing": {"code": code}, "text": "every 12 weeks"})
+    assert (found.repeat, found.timing_unread) == (often("1/12wk"), False)
+    assert timed(code=code).timing_unread
+
+
+@pytest.mark.parametrize(
+    ("text", "agrees"),
+    [
+        ("every 12 weeks", True),
+        ("3 monthly", True),
+        ("every 84 days", True),
+        ("1 mg every three months; review yearly", True),
+        ("in the morning", True),
+        ("as directed", True),
+        ("next due in 4 weeks", True),
+        ("alternate days for 2 weeks, then every 12 weeks", True),
+        ("every 8 weeks", False),
+        ("monthly", False),
+        ("every 16 weeks", False),
+        ("alternate days for 2 weeks, then every 8 weeks", False),
+    ],
+)
+def test_a_structure_and_a_text_that_contradict_each_other_are_both_not_believed(text: str, agrees: bool) -> None:
+    (found,) = instructions({"timing": {"repeat": EVERY_12_WEEKS}, "text": text})
+    assert (found.repeat, found.timing_unread) == (often("1/12wk") if agrees else None, not agrees)
+    assert found.lasts is None
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"boundsPeriod": "2026-11-23/2027-11-23"},
+        {"boundsPeriod": {"start": "2026-11-23", "end": "soon"}},
+        {"boundsPeriod": {"start": "2026-11-23", "end": "2026-01-01"}},
+        {"boundsDuration": {"value": 2, "unit": "moons"}},
+        {"boundsDuration": "12 months"},
+        {"count": 0},
+        {"count": "six"},
+        {"count": -1},
+    ],
+)
+def test_an_end_that_was_said_and_not_read_is_reported_beside_the_interval(bounds: Json) -> None:
+    found = timed(repeat={**EVERY_12_WEEKS, **bounds})
+    assert (found.repeat, found.timing_unread) == (often("1/12wk"), True)
+    assert (found.ends, found.lasts, found.count) == (None, None, None)
+
+
+@pytest.mark.parametrize("end", ["9999-12-31", "2099-12-31", "2199-01-01T00:00:00Z", "2047-01-01"])
+def test_a_far_end_is_none(end: str) -> None:
+    found = timed(repeat={**EVERY_12_WEEKS, "boundsPeriod": {"start": "2026-11-23", "end": end}})
+    assert (found.ends, found.timing_unread) == (None, False)
+
+
+def test_planned_days_that_cannot_be_read_are_reported() -> None:
+    assert timed(event=["2026-07-01", "soon"]).timing_unread
+    assert timed(event=["soon"]).timing_unread
+    assert timed(event="2026-07-01").events == (date(2026, 7, 1),)
+
+
+@pytest.mark.parametrize("place", ["text", "code", "timing"])
+def test_a_regimen_in_words_has_no_end_when_only_its_first_phase_has_one(place: str) -> None:
+    said = "every 7 (seven) days for 4 doses, then every 30 days"
+    dosages: dict[str, Json] = {"text": {"text": said}, "code": {"timing": {"code": {"text": said}}}}
+    first, second = instructions(dosages.get(place, {"timing": said}))
+    assert (first.repeat, first.count) == (often("1/7d"), 4)
+    assert (second.repeat, second.count, second.lasts, second.ends) == (often("1/30d"), None, None, None)
+
+
+@pytest.mark.parametrize("again", ["the same", "in other words"])
+def test_what_the_patient_is_told_beside_the_text_is_the_same_regimen(again: str) -> None:
+    said = "every 7 days for 4 doses, then every 30 days"
+    told = said if again == "the same" else "Once a week for 4 weeks, then once a month"
+    found = instructions({"text": said, "patientInstruction": told})
+    assert [each.repeat for each in found] == [often("1/7d"), often("1/30d")]
+
+
+def test_several_instructions_in_sequence_keep_their_own_bounds() -> None:
+    loading = {"frequency": 1, "period": 2, "periodUnit": "d", "boundsDuration": {"value": 2, "code": "wk"}}
+    first, second = instructions(
+        {"sequence": 2, "timing": {"repeat": EVERY_12_WEEKS}}, {"sequence": 1, "timing": {"repeat": loading}}
+    )
+    assert (first.repeat, first.lasts) == (often("1/2d"), TWO_WEEKS)
+    assert (second.repeat, second.lasts, second.count) == (often("1/12wk"), None, None)
