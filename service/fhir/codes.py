@@ -132,7 +132,7 @@ def code_in(value: Any) -> str | None:
     said = [code for _, code in codings_of(concept)] + texts_of(concept)
     found = [status for each in said if (status := _status(each))]
     if not found:
-        return None if value in ("", {}, []) else "unreadable"
+        return "unreadable"
     return next((each for each in found if each in _STATUSES), found[0])
 
 
