@@ -11,6 +11,8 @@ from typing import Any
 from cards.memory import LONGEST_READ, remembered
 from cards.terminology import Terminology
 
+# As nearly all spell it.
+LOINC = "http://loinc.org"
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 # Every status of the resources that are read, in DSTU2, STU3, R4, R4B and R5.
 _STATUSES = frozenset(
@@ -64,24 +66,31 @@ def _in_other_words(value: dict[str, Any]) -> dict[str, Any]:
     return concept_of(value["reference"]) if isinstance(value.get("reference"), dict) else {}
 
 
+def codings_in(value: Any) -> list[Any]:
+    """The codings of a CodeableConcept as they came, which may be anything."""
+    codings = value.get("coding") if isinstance(value, dict) else None
+    return codings if isinstance(codings, list) else listed(concept_of(value).get("coding"))
+
+
 def codings_of(value: Any) -> list[tuple[str, str]]:
     """System and code of each coding of a CodeableConcept; the system is empty where there is none."""
-    found = []
-    for coding in listed(concept_of(value).get("coding")):
-        if isinstance(coding, dict) and (code := coding.get("code")) is not None:
-            system = coding.get("system")
-            found.append((str(system) if system is not None else "", str(code)))
-    return found
+    return [
+        (str(coding.get("system") or ""), str(coding["code"]))
+        for coding in codings_in(value)
+        if isinstance(coding, dict) and coding.get("code") is not None
+    ]
 
 
 def texts_of(value: Any) -> list[str]:
     """The text and the displays of a CodeableConcept."""
-    concept = concept_of(value)
+    concept = value if isinstance(value, dict) and ("coding" in value or "text" in value) else concept_of(value)
     found = []
     text = concept.get("text")
     if isinstance(text, str) and text:
         found.append(text[:LONGEST_READ])
     codings = concept.get("coding")
+    if codings is None:
+        return found
     for coding in codings if isinstance(codings, list) else (codings,):
         if isinstance(coding, dict):
             display = coding.get("display")
@@ -94,7 +103,7 @@ def texts_of(value: Any) -> list[str]:
 
 def is_of_loinc(value: Any, terminology: Terminology) -> bool:
     """Whether a CodeableConcept has a LOINC code, which says exactly what was measured."""
-    return any(terminology.is_system(system, "LOINC") for system, _ in codings_of(value))
+    return any(system == LOINC or terminology.is_system(system, "LOINC") for system, _ in codings_of(value))
 
 
 def unread(value: Any, terminology: Terminology) -> str | None:
@@ -104,8 +113,13 @@ def unread(value: Any, terminology: Terminology) -> str | None:
     """
     if isinstance(value, dict):
         text = value.get("text")
-        if isinstance(text, str) and text.strip():
+        if isinstance(text, str) and text and not text.isspace():
             return None
+        codings = value.get("coding")
+        if isinstance(codings, list) and codings and isinstance(codings[0], dict):
+            display = codings[0].get("display")
+            if isinstance(display, str) and display and not display.isspace():
+                return None
     if value is None or value == {} or value == []:
         return None
     if isinstance(value, str):
@@ -113,10 +127,10 @@ def unread(value: Any, terminology: Terminology) -> str | None:
         return "unreadable" if value.strip() and not re.search(r"[A-Za-z]{3}", value) else None
     if any(each.strip() for each in texts_of(value)):
         return None
-    codings = codings_of(value)
-    if not codings:
+    codes = codings_of(value)
+    if not codes:
         return "unreadable"
-    return None if any(terminology.is_complete(system) for system, _ in codings) else "unknown-code"
+    return None if any(terminology.is_complete(system) for system, _ in codes) else "unknown-code"
 
 
 def code_in(value: Any) -> str | None:

@@ -34,7 +34,7 @@ from cards.terminology import (
     names_b12_in_text,
     panels_in_text,
 )
-from service.fhir.codes import code_in, codings_of, is_of_loinc, listed, texts_of, unread
+from service.fhir.codes import code_in, codings_in, is_of_loinc, listed, texts_of, unread
 from service.fhir.dates import first, period_end_or_start, when
 from service.fhir.setting import Setting
 
@@ -405,8 +405,8 @@ def _with_extent(concept: Concept, words: list[str]) -> Concept:
 def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
     find = setting.terminology.find
     found: list[Concept] = []
-    for system, value in codings_of(code):
-        if coded := find(system, value):
+    for coding in codings_in(code):
+        if isinstance(coding, dict) and (coded := find(str(coding.get("system")), str(coding.get("code")))):
             found += [each.concept for each in coded if each.concept.kind == kind]
     return tuple(dict.fromkeys(found)) if found else ()
 
