@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from cards.memory import remembered
+from cards.memory import LONGEST_TEXT, TEXTS, remembered
 
 _Meaning = TypeVar("_Meaning")
 _ICD = frozenset({"ICD10", "ICD10CM"})
@@ -67,42 +67,58 @@ class Systems:
         return self._names.get(address) or self._names.get(_plain(address))
 
 
+class _Known(NamedTuple, Generic[_Meaning]):
+    """The codes of one system: its short name, their meanings by every spelling that is kept, and codes without any."""
+
+    name: str
+    meanings: dict[str, _Meaning]
+    missed: set[str]
+
+
 class Codes(Generic[_Meaning]):
     """What codes mean, by the address of their system and the code, in any spelling of both."""
 
-    def __init__(self, systems: Systems) -> None:
+    def __init__(self, systems: Systems, nothing: _Meaning) -> None:
+        """`nothing`: what a code means that has no meaning here."""
         self._systems = systems
-        # By address, as it came once; each with the short name that decides how its codes may be spelt.
-        self._known: dict[str, tuple[str, dict[str, _Meaning]]] = {}
-        self._meanings: dict[str, dict[str, _Meaning]] = {}
+        self._nothing = nothing
+        self._known: dict[str, _Known[_Meaning]] = {}
+        self._by_name: dict[str, _Known[_Meaning]] = {}
 
     def __setitem__(self, system_and_code: tuple[str, str], meaning: _Meaning) -> None:
         name, code = system_and_code
-        meanings = self._meanings.get(name)
-        if meanings is None:
-            meanings = self._meanings[name] = {}
-            for address in self._systems[name].addresses:
-                self._known[address] = self._known[_plain(address)] = (name, meanings)
+        meanings = self._of_system(name).meanings
         meanings[code] = meanings[_spelt(name, code)] = meaning
 
-    def of(self, name: str, code: str) -> _Meaning | None:
-        """The meaning of a code, by the short name of its system and its canonical spelling."""
-        return self._meanings.get(name, {}).get(code)
+    def _of_system(self, name: str) -> _Known[_Meaning]:
+        known = self._by_name.get(name)
+        if known is None:
+            known = self._by_name[name] = _Known(name, {}, set())
+            for address in self._systems[name].addresses:
+                self._known[address] = self._known[_plain(address)] = known
+        return known
 
-    def get(self, address: str, code: str) -> _Meaning | None:
-        """The meaning of a code; None when it has none here."""
+    def of(self, name: str, code: str) -> _Meaning:
+        """The meaning of a code, by the short name of its system and its canonical spelling."""
+        known = self._by_name.get(name)
+        return known.meanings.get(code, self._nothing) if known else self._nothing
+
+    def get(self, address: str, code: str) -> _Meaning:
+        """The meaning of a code."""
         known = self._known.get(address) or self._known.get(_plain(address))
         if known is None:
-            return None
-        name, meanings = known
+            return self._nothing
+        name, meanings, missed = known
         found = meanings.get(code)
-        if found is None and not (name in _NUMERIC and code.isdecimal() and code[0] != "0"):
-            plain = _spelt(name, code)
-            found = meanings.get(plain)
-            if found is None and name in _ICD and plain.endswith("X"):
+        # Most codes of a chart are none of ours, and come again and again.
+        if found is None and code not in missed:
+            found = meanings.get(_spelt(name, code))
+            if found is None and name in _ICD:
                 # Hospital records fill a code of three characters up: H46X.
-                found = meanings.get(plain.rstrip("X"))
-        return found
+                found = meanings.get(_spelt(name, code).rstrip("X"))
+            if found is None and len(missed) < TEXTS and len(code) <= LONGEST_TEXT:
+                missed.add(code)
+        return self._nothing if found is None else found
 
     def read_without_address(self, sense: Callable[[_Meaning], object]) -> None:
         """From now on a code without an address counts where its own form says which system it is of.
@@ -112,21 +128,20 @@ class Codes(Generic[_Meaning]):
         bare: dict[str, _Meaning] = {}
         doubtful = set()
         for name, form in _UNMISTAKABLE.items():
-            for code, meaning in self._meanings.get(name, {}).items():
+            for code, meaning in self._of_system(name).meanings.items():
                 if form.fullmatch(code) and sense(bare.setdefault(code, meaning)) != sense(meaning):
                     doubtful.add(code)
         for code in doubtful:
             del bare[code]
-        self._known[_NO_ADDRESS] = (_NO_ADDRESS, bare)
+        self._known[_NO_ADDRESS] = _Known(_NO_ADDRESS, bare, set())
 
     def copy(self) -> Codes[_Meaning]:
         """The same codes, to which others may be added."""
-        other: Codes[_Meaning] = Codes(self._systems)
-        other._meanings = {name: dict(each) for name, each in self._meanings.items()}
-        bare = self._known.get(_NO_ADDRESS)
-        other._known = {address: (name, other._meanings.get(name, {})) for address, (name, _) in self._known.items()}
-        if bare:
-            other._known[_NO_ADDRESS] = bare
+        other = Codes(self._systems, self._nothing)
+        for name, known in self._by_name.items():
+            other._of_system(name).meanings.update(known.meanings)
+        if _NO_ADDRESS in self._known:
+            other._known[_NO_ADDRESS] = self._known[_NO_ADDRESS]
         return other
 
 

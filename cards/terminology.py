@@ -131,7 +131,10 @@ class Terminology:
         _write_out(concepts)
         self._about: dict[str, Any] = {name: each for kind in concepts.values() for name, each in kind.items()}
         self.drugs = tuple(concepts["drugs"])
-        self._codes: Codes[tuple[Coded, ...]] = Codes(self._systems)
+        self._codes: Codes[tuple[Coded, ...]] = Codes(self._systems, ())
+        # What a code stands for, by system and code in any spelling of both; empty when no value set holds it. A code
+        # without a system (an empty one) counts where its form alone says of which it is.
+        self.find = self._codes.get
         self._titles: dict[str, dict[str, tuple[Concept, ...]]] = {kind: {} for kind in _KINDS.values()}
         self._members: dict[str, list[Member]] = {}
         for subfolder, kind in _KINDS.items():
@@ -167,13 +170,6 @@ class Terminology:
         """The value sets of this package. Raises `ValueSetError` naming file and line of a fault."""
         prepare()
         return cls(_FOLDER)
-
-    def find(self, system: str, code: str) -> tuple[Coded, ...]:
-        """What a code stands for, in any spelling of its system and of the code; empty when no value set holds it.
-
-        A code without a system (an empty one) counts where its form alone says of which it is.
-        """
-        return self._codes.get(system, code) or ()
 
     def titled(self, kind: str, text: str) -> tuple[Concept, ...]:
         """What a text stands for that is the title of a code of the value sets, word for word.
@@ -243,6 +239,7 @@ class Terminology:
         """
         more = copy(self)
         more._codes = self._codes.copy()
+        more.find = more._codes.get
         for path in files:
             for line, row in _rows(path, PRODUCT_COLUMNS):
                 system, code, display, names, _ = row
@@ -251,7 +248,7 @@ class Terminology:
                     raise ValueSetError(f"{path}, line {line}: no concept of this name: {names}")
                 coded = tuple(Coded(Concept("drug", intern(name)), display) for name in concepts)
                 self._check_system(system, path, line)
-                if self._codes.of(system, code) is None:
+                if not self._codes.of(system, code):
                     more._codes[system, code] = coded
         return more
 
@@ -326,12 +323,12 @@ class Terminology:
                 if concept.name not in [each.name for each in titles.get(title, ())]:
                     titles[title] = (*titles.get(title, ()), concept)
             self._check_system(system, path, line)
-            self._codes[system, code] = (*(self._codes.of(system, code) or ()), Coded(concept, display))
+            self._codes[system, code] = (*self._codes.of(system, code), Coded(concept, display))
         if members:
             self._members[name] = members
 
     def _table(self, path: Path, meanings: list[str]) -> Codes[list[str]]:
-        table: Codes[list[str]] = Codes(self._systems)
+        table: Codes[list[str]] = Codes(self._systems, [])
         members = self._members.setdefault(path.stem, [])
         for line, row in _rows(path, ["system", "code", "display", *meanings, "evidence"]):
             members.append(Member(row[0], row[1], row[2], " ".join(filter(None, row[3:-1]))))

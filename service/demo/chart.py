@@ -17,6 +17,7 @@ from cards.wording import SOURCE_NAMES
 from service.demo import words
 from service.demo.words import Resource, name_of, objects, text
 from service.fhir import sources
+from service.fhir.codes import code_in
 from service.fhir.dates import first, if_known, when
 from service.fhir.numbers import known_number
 
@@ -178,7 +179,7 @@ class _Reading:
         dosage = resource.get("dosage")
         as_ordered = {"dosageInstruction": [_instruction(each) for each in objects(dosage)]}
         how = words.how_taken(as_ordered, self._terminology, self._zone)
-        not_given = text(resource.get("status")) in ("not-done", "entered-in-error")
+        not_given = _code(resource.get("status")) in ("not-done", "entered-in-error")
         more = "not given" if not_given else how
         return self._entry(self._name(resource), more, _given_on(resource), past=not_given)
 
@@ -201,11 +202,11 @@ class _Reading:
     def service(self, resource: Resource) -> Entry:
         """A test or service that is on order."""
         day = first(resource, "occurrenceDateTime", "authoredOn")
-        return self._entry(name_of(resource.get("code"), self._terminology), text(resource.get("status")), day)
+        return self._entry(name_of(resource.get("code"), self._terminology), _code(resource.get("status")), day)
 
     def appointment(self, resource: Resource) -> Entry:
         """An appointment."""
-        return self._entry(text(resource.get("description")), text(resource.get("status")), resource.get("start"))
+        return self._entry(text(resource.get("description")), _code(resource.get("status")), resource.get("start"))
 
     def claim(self, resource: Resource) -> Entry:
         """What was claimed for."""
@@ -250,7 +251,7 @@ class _Reading:
         return found
 
     def _is_b12_injection(self, resource: Resource) -> bool:
-        if text(resource.get("status")) not in ("completed", "in-progress", ""):
+        if _code(resource.get("status")) not in ("completed", "in-progress", ""):
             return False
         name = self._name(resource)
         drugs = {
@@ -265,10 +266,10 @@ class _Reading:
 
     def _single(self, resource: Resource) -> bool:
         """Whether a statement tells of one dose and not of a medicine being taken."""
-        return bool(resource.get("effectiveDateTime")) and text(resource.get("status")) == "completed"
+        return bool(resource.get("effectiveDateTime")) and _code(resource.get("status")) == "completed"
 
     def _medicine(self, resource: Resource, said: str = "") -> Entry:
-        status = text(resource.get("status"))
+        status = _code(resource.get("status"))
         how = words.how_taken(resource, self._terminology, self._zone)
         since = resource.get("authoredOn") or resource.get("dateWritten")
         period = resource.get("effectivePeriod")
@@ -309,12 +310,9 @@ def _notes(patient: Resource) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _code(concept: Any) -> str:
-    """The code of a status, which old versions of FHIR write as a plain word."""
-    if isinstance(concept, str):
-        return concept
-    codes = [text(coding.get("code")) for each in objects(concept) for coding in objects(each.get("coding"))]
-    return codes[0] if codes else ""
+def _code(status: Any) -> str:
+    """A status as it is read, or nothing."""
+    return code_in(status) or ""
 
 
 def _instruction(dosage: Resource) -> Resource:

@@ -12,6 +12,8 @@ from cards.memory import remembered
 from cards.terminology import Terminology
 from cards.words import known_form, normalised
 
+# As nearly all spell it.
+LOINC = "http://loinc.org"
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 # Every status of the resources that are read, in DSTU2, STU3, R4, R4B and R5.
 _STATUSES = frozenset(
@@ -65,24 +67,31 @@ def _in_other_words(value: dict[str, Any]) -> dict[str, Any]:
     return concept_of(value["reference"]) if isinstance(value.get("reference"), dict) else {}
 
 
+def codings_in(value: Any) -> list[Any]:
+    """The codings of a CodeableConcept as they came, which may be anything."""
+    codings = value.get("coding") if isinstance(value, dict) else None
+    return codings if isinstance(codings, list) else listed(concept_of(value).get("coding"))
+
+
 def codings_of(value: Any) -> list[tuple[str, str]]:
     """System and code of each coding of a CodeableConcept; the system is empty where there is none."""
-    found = []
-    for coding in listed(concept_of(value).get("coding")):
-        if isinstance(coding, dict) and (code := coding.get("code")) is not None:
-            system = coding.get("system")
-            found.append((str(system) if system is not None else "", str(code)))
-    return found
+    return [
+        (str(coding.get("system") or ""), str(coding["code"]))
+        for coding in codings_in(value)
+        if isinstance(coding, dict) and coding.get("code") is not None
+    ]
 
 
 def texts_of(value: Any) -> list[str]:
     """The text and the displays of a CodeableConcept, in the normal form of words."""
-    concept = concept_of(value)
+    concept = value if isinstance(value, dict) and ("coding" in value or "text" in value) else concept_of(value)
     found = []
     text = concept.get("text")
     if isinstance(text, str) and text:
         found.append(known_form(text) or normalised(text))
     codings = concept.get("coding")
+    if codings is None:
+        return found
     for coding in codings if isinstance(codings, list) else (codings,):
         if isinstance(coding, dict):
             display = coding.get("display")
@@ -95,7 +104,7 @@ def texts_of(value: Any) -> list[str]:
 
 def is_of_loinc(value: Any, terminology: Terminology) -> bool:
     """Whether a CodeableConcept has a LOINC code, which says exactly what was measured."""
-    return any(terminology.is_system(system, "LOINC") for system, _ in codings_of(value))
+    return any(system == LOINC or terminology.is_system(system, "LOINC") for system, _ in codings_of(value))
 
 
 def unread(value: Any, terminology: Terminology) -> str | None:
@@ -105,8 +114,13 @@ def unread(value: Any, terminology: Terminology) -> str | None:
     """
     if isinstance(value, dict):
         text = value.get("text")
-        if isinstance(text, str) and text.strip():
+        if isinstance(text, str) and text and not text.isspace():
             return None
+        codings = value.get("coding")
+        if isinstance(codings, list) and codings and isinstance(codings[0], dict):
+            display = codings[0].get("display")
+            if isinstance(display, str) and display and not display.isspace():
+                return None
     if value is None or value == {} or value == []:
         return None
     if isinstance(value, str):
@@ -114,10 +128,10 @@ def unread(value: Any, terminology: Terminology) -> str | None:
         return "unreadable" if value.strip() and not re.search(r"[A-Za-z]{3}", value) else None
     if any(each.strip() for each in texts_of(value)):
         return None
-    codings = codings_of(value)
-    if not codings:
+    codes = codings_of(value)
+    if not codes:
         return "unreadable"
-    return None if any(terminology.is_complete(system) for system, _ in codings) else "unknown-code"
+    return None if any(terminology.is_complete(system) for system, _ in codes) else "unknown-code"
 
 
 def code_in(value: Any) -> str | None:
@@ -133,7 +147,7 @@ def code_in(value: Any) -> str | None:
     said = [code for _, code in codings_of(concept)] + texts_of(concept)
     found = [status for each in said if (status := _status(each))]
     if not found:
-        return None if value in ("", {}, []) else "unreadable"
+        return "unreadable"
     return next((each for each in found if each in _STATUSES), found[0])
 
 

@@ -36,7 +36,7 @@ from cards.terminology import (
 )
 from cards.words import normalised
 from cards.words.assertion import DISEASE, NAMED, denies_what_is_asked, find_meant
-from service.fhir.codes import code_in, codings_of, is_of_loinc, listed, texts_of, unread
+from service.fhir.codes import code_in, codings_in, codings_of, is_of_loinc, listed, texts_of, unread
 from service.fhir.dates import FUTURE, first, happened, if_known, period_end_or_start, planned, when
 from service.fhir.setting import Setting
 
@@ -444,8 +444,8 @@ def _with_extent(concept: Concept, words: list[str]) -> Concept:
 def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
     find = setting.terminology.find
     found: list[Concept] = []
-    for system, value in codings_of(code):
-        if coded := find(system, value):
+    for coding in codings_in(code):
+        if isinstance(coding, dict) and (coded := find(str(coding.get("system")), str(coding.get("code")))):
             found += [each.concept for each in coded if each.concept.kind == kind]
     return tuple(dict.fromkeys(found)) if found else ()
 

@@ -11,12 +11,14 @@ from cards.memory import remembered
 from cards.record import Comparator, Flag, LabResult, NotUnderstood, Unreadable, When
 from cards.units import UnknownUnit, implausible, is_numeric, to_canonical
 from cards.words import normalised
-from service.fhir.codes import code_in, codings_of, concept_of, listed, texts_of, unread
+from service.fhir.codes import LOINC, code_in, codings_in, codings_of, concept_of, listed, texts_of, unread
 from service.fhir.dates import first, happened, if_known, period_end_or_start
 from service.fhir.numbers import known_number, number
 from service.fhir.setting import Setting
 
 _VALID = frozenset({"final", "amended", "corrected", None})
+# The name of every concept that is none of ours.
+_ANOTHER = ""
 _NO_RESULT = frozenset({"registered", "preliminary", "cancelled", "entered-in-error"})
 _FLAGS = {
     **dict.fromkeys(("L", "LL", "<", "LU"), Flag.LOW),
@@ -106,17 +108,25 @@ def _said(resource: dict[str, Any]) -> Any:
 
 
 def _concept(code: Any, setting: Setting) -> str | None:
-    """The laboratory concept of a code; words count only when no coding is known to any value set."""
+    """The laboratory concept of a code, `_ANOTHER`, or None when its codes and words say nothing that is known.
+
+    Words count only when no coding is known to any value set.
+    """
     find = setting.terminology.find
     loinc = False
-    for system, value in codings_of(code):
-        if coded := find(system, value):
+    # Most of a chart is results: the usual shape is not looked at twice.
+    codings = code.get("coding") if isinstance(code, dict) else None
+    for coding in codings if isinstance(codings, list) else codings_in(code):
+        if not isinstance(coding, dict):
+            continue
+        system = str(coding.get("system"))
+        if coded := find(system, str(coding.get("code"))):
             concept = coded[0].concept
-            return concept.name if concept.kind == "lab" else None
-        loinc = loinc or setting.terminology.is_system(system, "LOINC")
+            return concept.name if concept.kind == "lab" else _ANOTHER
+        loinc = loinc or system == LOINC or setting.terminology.is_system(system, "LOINC")
     if loinc:
         # LOINC says exactly what it is: not one of ours.
-        return None
+        return _ANOTHER
     return next((name for text in texts_of(code) for name in setting.terminology.labs_in_text(text)), None)
 
 
@@ -274,7 +284,9 @@ def _interpretations(part: dict[str, Any]) -> Iterator[str]:
     if said is None:
         return
     for each in listed(said):
-        yield from (code.strip() for _, code in codings_of(each))
+        for coding in codings_in(each):
+            if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
+                yield code.strip()
         if isinstance(text := concept_of(each).get("text"), str):
             yield normalised(text)
 

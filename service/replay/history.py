@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cards.record import Source, When
+from service.fhir.codes import code_in
 from service.fhir.dates import first, when
 
 Resource = dict[str, Any]
@@ -74,14 +75,14 @@ def versions(source: Source, resource: Resource, zone: ZoneInfo) -> Iterator[Ver
 
 def visited(encounter: Resource, zone: ZoneInfo) -> datetime | None:
     """When a visit began; None for one that was not made, or not dated."""
-    if encounter.get("status") in _NOT_VISITED:
+    if code_in(encounter.get("status")) in _NOT_VISITED:
         return None
     return moment(_start(encounter.get("period")), zone, end_of_day=True)
 
 
 def ordered(order: Resource, zone: ZoneInfo) -> datetime | None:
     """When an order was signed; None for plans, proposals and reports, which nobody signs, and undated ones."""
-    if order.get("intent") in _NOT_SIGNED or order.get("status") in ("entered-in-error", "draft"):
+    if code_in(order.get("intent")) in _NOT_SIGNED or code_in(order.get("status")) in ("entered-in-error", "draft"):
         return None
     if order.get("reportedBoolean") is True or order.get("reported") is True:
         return None
@@ -145,7 +146,7 @@ def _result_known(resource: Resource, zone: ZoneInfo) -> datetime | None:
 def _given_known(resource: Resource, zone: ZoneInfo) -> datetime | None:
     given = _given(resource, zone)
     # A dose in progress counts as given a day after it began, unless its end is told.
-    return given + 2 * _DAY if given and resource.get("status") == "in-progress" else given
+    return given + 2 * _DAY if given and code_in(resource.get("status")) == "in-progress" else given
 
 
 def _statement_known(resource: Resource, zone: ZoneInfo) -> datetime | None:
@@ -203,7 +204,7 @@ def _condition_changes(resource: Resource, zone: ZoneInfo, _known: datetime) -> 
     status = resource.get("clinicalStatus")
     abated = moment(first(resource, "abatementDateTime") or _end_or_start(resource.get("abatementPeriod")), zone)
     over = any(resource.get(name) is not None for name in _ABATED)
-    if over or _codes(status) & _OVER:
+    if over or code_in(status) in _OVER:
         present = {"coding": [{"code": "active"}]} if isinstance(status, dict) else "active"
         before = {"clinicalStatus": present if status is not None else None, **dict.fromkeys(_ABATED)}
         yield Change(abated or _updated(resource, zone) or ALWAYS, before)
@@ -214,7 +215,7 @@ def _order_changes(resource: Resource, zone: ZoneInfo, known: datetime) -> Itera
     if updated:
         # Written by the last update: whatever the order says of its change.
         yield Change(updated, {"meta": None})
-    if resource.get("status") in _ORDER_ENDED:
+    if code_in(resource.get("status")) in _ORDER_ENDED:
         told = moment(first(resource, "statusChanged", "dateEnded"), zone)
         planned = [end for end in _bounds(resource, zone) if end]
         # Without any day it was over on the day after it was written, not before.
@@ -236,24 +237,24 @@ def _bounds(resource: Resource, zone: ZoneInfo) -> Iterator[datetime | None]:
 def _statement_changes(resource: Resource, zone: ZoneInfo, _known: datetime) -> Iterable[Change]:
     period = resource.get("effectivePeriod")
     end = moment(period.get("end"), zone) if isinstance(period, dict) else None
-    if end and isinstance(period, dict) and resource.get("status") in _ORDER_ENDED | {"not-taken"}:
+    if end and isinstance(period, dict) and code_in(resource.get("status")) in _ORDER_ENDED | {"not-taken"}:
         yield Change(end, {"status": "active", "effectivePeriod": {"start": period.get("start")}, "statusReason": None})
 
 
 def _allergy_changes(resource: Resource, zone: ZoneInfo, _known: datetime) -> Iterable[Change]:
-    if _codes(resource.get("clinicalStatus")) & _OVER:
+    if code_in(resource.get("clinicalStatus")) in _OVER:
         yield Change(_updated(resource, zone) or ALWAYS, {"clinicalStatus": {"coding": [{"code": "active"}]}})
 
 
 def _test_changes(resource: Resource, zone: ZoneInfo, known: datetime) -> Iterable[Change]:
-    if resource.get("status") in _SERVICE_ENDED:
+    if code_in(resource.get("status")) in _SERVICE_ENDED:
         due = moment(first(resource, "occurrenceDateTime", "scheduledDateTime"), zone)
         days = [day for day in (due, _updated(resource, zone)) if day and day > known]
         yield Change(min(days, default=known + _DAY), {"status": "active"})
 
 
 def _appointment_changes(resource: Resource, zone: ZoneInfo, _known: datetime) -> Iterable[Change]:
-    status = resource.get("status")
+    status = code_in(resource.get("status"))
     if status in _KEPT:
         yield Change(moment(resource.get("start"), zone) or ALWAYS, {"status": "booked"})
     elif status == "cancelled":
@@ -300,14 +301,3 @@ def _start(period: Any) -> Any:
 
 def _end_or_start(period: Any) -> Any:
     return (period.get("end") or period.get("start")) if isinstance(period, dict) else None
-
-
-def _codes(status: Any) -> set[str]:
-    if isinstance(status, str):
-        return {status}
-    codings = status.get("coding") if isinstance(status, dict) else None
-    return {
-        each["code"]
-        for each in (codings if isinstance(codings, list) else [])
-        if isinstance(each, dict) and isinstance(each.get("code"), str)
-    }

@@ -211,7 +211,7 @@ OURS = {
 }
 
 
-@pytest.mark.parametrize("status", ["unknown", "verified", "F", "???", 7, ["x"]])
+@pytest.mark.parametrize("status", ["unknown", "verified", "F", "???", 7, ["x"], [], {}])
 @pytest.mark.parametrize("source", OURS)
 def test_what_is_ours_and_in_a_state_that_nobody_knows_is_said_not_to_be_read(source: Source, status: Any) -> None:
     found = read(source, {**EVERYTHING[source], "status": status})
