@@ -236,7 +236,8 @@ _LONG = (
     "B12 ", "every ", "1 ", "1/", "(", "<", " ", "-", ".", "9", "mg ", "2026-", "for 3 days, then ", "0.0", "IM/", ",,",
     "1 mg every 1 day ", "a1", "\u0301", "Vitamin", "half a ", "x2 ", "once daily for 1 week ", "12\n", "10^", "no ",
     "to ", "then ", "1 to ", "1-", "1mg ", "mg/", "1,000,", "1 / ", "1.1.", "(a) ", "3/12 ", "to be taken ", "\t", "\n",
-    "a b ", "tablet ", "injection ", "buttock ", "> ", "150 ng/L ", "#", "Medication/", "not ", "in ", "T0", "é", "_", "é_ ", "\u00b5",
+    "a b ", "tablet ", "injection ", "buttock ", "> ", "150 ng/L ", "#", "Medication/", "not ", "in ", "T0",
+    "é", "_", "é_ ", "\u00b5",
 )  # fmt: skip
 _ODD: Mapping[str, bytes] = {
     **{f"<long text {number}>": json.dumps(text * (60_000 // len(text))).encode() for number, text in enumerate(_LONG)},
