@@ -237,6 +237,7 @@ _LONG = (
     "1 mg every 1 day ", "a1", "\u0301", "Vitamin", "half a ", "x2 ", "once daily for 1 week ", "12\n", "10^", "no ",
     "to ", "then ", "1 to ", "1-", "1mg ", "mg/", "1,000,", "1 / ", "1.1.", "(a) ", "3/12 ", "to be taken ", "\t", "\n",
     "a b ", "tablet ", "injection ", "buttock ", "> ", "150 ng/L ", "#", "Medication/", "not ", "in ", "T0",
+    "é", "_", "é_ ", "\u00b5",
 )  # fmt: skip
 _ODD: Mapping[str, bytes] = {
     **{f"<long text {number}>": json.dumps(text * (60_000 // len(text))).encode() for number, text in enumerate(_LONG)},
@@ -461,7 +462,7 @@ def _sandbox_call(draw: st.DrawFn) -> Call:
         "draft": draw(st.integers(-1, 2) | JUNK),
         "field": draw(st.sampled_from(FIELDS) | JUNK),
         "value": draw(st.sampled_from(MEAN) | JUNK),
-        "hook": vignette.hook.value,
+        "hook": draw(st.just(vignette.hook.value) | JUNK),
         "suggestion": draw(st.just({"label": "x", "actions": [{"type": "create", "resource": ORDER}]}) | JUNK),
         "response": draw(JUNK),
     }

@@ -301,9 +301,8 @@ async def echoed(sent: bytes, cuts: list[int]) -> list[bytes]:
     for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True):
         protocol.data_received(sent[start:end])
         while state.tasks and (protocol.cycle is None or not protocol.cycle.more_body):
-            await asyncio.wait(state.tasks)
-            # The next of several calls begins when the one before it has ended.
-            await asyncio.sleep(0)
+            # The next of several calls begins when the one before it ends.
+            await asyncio.wait(state.tasks, return_when=asyncio.FIRST_COMPLETED)
     protocol.connection_lost(None)
     return re.findall(rb"\[.*\]", wire.written)
 

@@ -57,3 +57,12 @@ async def test_a_label_holds_our_own_words_whatever_was_sent() -> None:
     for sent in (PATIENT_ID, authorization()["access_token"], "of-the-caller", "fhir.example.org"):
         assert sent not in page
     assert set(re.findall(r'hook="([^"]+)"', page)) <= {"order-sign", "order-select", "patient-view"}
+
+
+async def test_a_call_is_counted_under_its_hook_whatever_slashes_its_address_has() -> None:
+    before, name = counts(), 'b12_cds_calls_total{hook="order-sign",status="400"}'
+    async with service() as ehr:
+        for path in (f"{SIGN}/", SIGN.replace("/", "//"), f"/{SIGN}"):
+            await ehr.post(f"http://b12.example.org{path}", json={})
+
+    assert counts()[name] - before.get(name, 0) == 3
