@@ -14,12 +14,12 @@ ONE = Decimal(1)
 # In the order of trial: doses of a day, a date, a time of day, B12 (its twelve is no number of weeks), "b.d.", numbers,
 # words, signs.
 _TOKEN = re.compile(
-    r"\d[-+]\d[-+]\d(?:[-+]\d)?(?![\d/+-])|\d{1,4}([/.-])\d{1,2}\1\d{2,4}(?!\d)"
+    r"\d[-+]\d[-+]\d(?:[-+]\d)?(?![\d/+-])|\d{1,4}(?:/\d{1,2}/|\.\d{1,2}\.|-\d{1,2}-)\d{2,4}(?!\d)"
     r"|\d{1,2}:\d{2}(?::\d{2})?|b[\s-]{0,2}12(?!\d)|[a-z](?:\.[a-z](?![a-z]))+"
     r"|\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?|[a-z]+|[^\s\w]|\w",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"\d{1,4}([/.-])\d{1,2}\1\d{2,4}")
+_DATE = re.compile(r"\d{1,4}(?:/\d{1,2}/|\.\d{1,2}\.|-\d{1,2}-)\d{2,4}")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
 # Of the day: "1-0-1" is morning and night.
 _SCHEME = re.compile(r"\d[-+]\d[-+]\d(?:[-+]\d)?")
