@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from cards.calendar import months_before
+from cards.calendar import days_after, months_before
 from cards.dosing import (
     COBALAMINS,
     CURRENT,
@@ -115,7 +115,7 @@ def any_b12_since(
             return "B12 is ordered or being taken"
     for supply in record.dispensed:
         form = cobalamin(supply.medicine)
-        if form is None or supply.when.latest + timedelta(days=int(supply.days or 0)) < since:
+        if form is None or days_after(supply.when.latest, int(supply.days or 0)) < since:
             continue
         course = Course("", supply.medicine, CourseStatus.COMPLETED, supply.instructions)
         strength = supply.medicine.strengths.get(form)
@@ -363,4 +363,4 @@ def _lasts_until(supply: Dispensed, course: Course) -> date:
         amounts = [amount for each in course.instructions if form and (amount := daily(each, course.medicine, form))]
         a_day = amounts[0].high / strength.mcg if amounts and strength and strength.mcg else 1
         days = int(supply.quantity.low / a_day) if a_day else 0
-    return supply.when.latest + timedelta(days=days)
+    return days_after(supply.when.latest, days)
