@@ -36,8 +36,24 @@ def months_before(day: date, months: int) -> date:
     return months_after(day, -months)
 
 
+def days_after(day: date, days: int) -> date:
+    """The day so many `days` later; stops at the ends of the calendar."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max if days > 0 else date.min
+
+
+def days_before(day: date, days: int) -> date:
+    """The day so many `days` earlier; stops at the ends of the calendar."""
+    return days_after(day, -days)
+
+
 def after(day: date, number: Decimal, unit: PeriodUnit) -> date:
-    """`day` plus `number` units: whole months and years by the calendar, their fractions and all else in days."""
+    """`day` plus `number` units: whole months and years by the calendar, their fractions and all else in days.
+
+    It stops at the ends of the calendar.
+    """
     if unit is PeriodUnit.YEAR:
         number, unit = number * 12, PeriodUnit.MONTH
     if unit is PeriodUnit.MONTH:
@@ -46,10 +62,7 @@ def after(day: date, number: Decimal, unit: PeriodUnit) -> date:
         days = (number - whole) * _AVERAGE_DAYS[PeriodUnit.MONTH]
     else:
         days = number * _DAYS[unit]
-    try:
-        return day + timedelta(days=round(days))
-    except OverflowError:
-        return date.max
+    return days_after(day, round(days))
 
 
 def average_days(number: Decimal, unit: PeriodUnit) -> Decimal:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from datetime import date, timedelta
+from datetime import date
 
+from cards.calendar import days_before
 from cards.dosing import COBALAMINS, CURRENT
 from cards.record import Allergy, LabResult, PatientRecord, Problem, Reaction
 from cards.rule import Limits
@@ -63,13 +64,13 @@ def allergy_advice_first(record: PatientRecord) -> bool:
 
 def high_inr(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
     """The newest INR of the last days when it is above range."""
-    inr = newest(record.labs, "inr", today - timedelta(days=limits.whole("inr_days")))
+    inr = newest(record.labs, "inr", days_before(today, limits.whole("inr_days")))
     return inr if inr and is_above(inr, limits["inr_upper"]) else None
 
 
 def low_platelets(record: PatientRecord, limits: Limits, today: date) -> LabResult | None:
     """The newest platelet count of the last weeks when an intramuscular injection is a risk with it."""
-    platelets = newest(record.labs, "platelets", today - timedelta(days=limits.whole("platelets_days")))
+    platelets = newest(record.labs, "platelets", days_before(today, limits.whole("platelets_days")))
     return platelets if platelets and is_below(platelets, limits["platelets_low_below"]) else None
 
 

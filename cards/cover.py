@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from cards.calendar import months_before
+from cards.calendar import days_after, months_before
 from cards.dosing import (
     COBALAMINS,
     CURRENT,
@@ -119,7 +119,7 @@ def any_b12_since(
         if is_parenteral(course) or nasal or (amount is not None and amount.low >= by_mouth_mcg):
             return "B12 is ordered or being taken"
     for supply in record.dispensed:
-        if cobalamin(supply.medicine) is None or supply.when.latest + timedelta(days=int(supply.days or 0)) < since:
+        if cobalamin(supply.medicine) is None or days_after(supply.when.latest, int(supply.days or 0)) < since:
             continue
         course = as_course(supply)
         strength = b12_strength(supply.medicine)
@@ -366,4 +366,4 @@ def _lasts_until(supply: Dispensed, course: Course) -> date:
         amounts = [amount for each in course.instructions if (amount := b12_daily(each, course.medicine))]
         a_day = amounts[0].high / strength.mcg if amounts and strength and strength.mcg else 1
         days = int(supply.quantity.low / a_day) if a_day else 0
-    return supply.when.latest + timedelta(days=days)
+    return days_after(supply.when.latest, days)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
-from cards.calendar import after, is_longer, upper_days
+from cards.calendar import after, days_after, days_before, is_longer, upper_days
 from cards.dosing import (
     COBALAMINS,
     Phase,
@@ -228,7 +228,7 @@ def standing(record: PatientRecord, plan: Plan, limits: Limits, today: date) -> 
     if given and not supplied and all(dose.source is Source.CLAIMS for dose in given):
         # Outside claims arrive 30-60 days late (rules 8.4 item 11).
         grace += limits.whole("claims_delay_days")
-    grace_ends = due + timedelta(days=grace)
+    grace_ends = days_after(due, grace)
     two_intervals = after(day, high * 2, unit)
     return Standing(
         _state(today, day, due, grace_ends, two_intervals, limits),
@@ -251,7 +251,7 @@ def _state(today: date, last: date, due: date, grace_ends: date, two_intervals: 
         return DueState.NOT_DUE
     if today <= grace_ends:
         return DueState.DUE
-    if today >= last + timedelta(days=limits.whole("lost_after_days")):
+    if today >= days_after(last, limits.whole("lost_after_days")):
         return DueState.LOST
     return DueState.SERIOUSLY_OVERDUE if today >= two_intervals else DueState.OVERDUE
 
@@ -310,7 +310,7 @@ def loading_runs(record: PatientRecord, today: date, limits: Limits) -> bool:
     last one tells, or the day on which the order began; where neither they nor maintenance are, the order is believed.
     """
     given = injections(record)
-    since = today - timedelta(days=limits.whole("loading_in_use_days"))
+    since = days_before(today, limits.whole("loading_in_use_days"))
     recent = bool(given) and given[-1].when.latest >= since
     for course in record.courses:
         if not intervals(course, Phase.LOADING) or not runs_on(course, today):

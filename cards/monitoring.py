@@ -6,9 +6,9 @@ Founding document, statement F11: 3, 6 and 12 months after the start, then yearl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
-from cards.calendar import months_after, months_before
+from cards.calendar import days_after, days_before, months_after, months_before
 from cards.dosing import begins, cobalamin
 from cards.due_date import LATE, current_plan, injections, past_plan, standing
 from cards.record import CourseStatus, Medicine, PatientRecord, Period
@@ -44,7 +44,8 @@ def rechecks(began: date, until: date) -> Iterator[date]:
         if (day := months_after(began, month)) > until:
             return
         yield day
-    while (day := months_after(began, month + 12)) <= until:
+    # At the end of the calendar the next year is the same day.
+    while (day := months_after(began, month + 12)) <= until and day < date.max:
         month += 12
         yield day
 
@@ -52,8 +53,10 @@ def rechecks(began: date, until: date) -> Iterator[date]:
 def recheck_near(record: PatientRecord, limits: Limits, today: date) -> bool:
     """Whether a recheck falls due within the window on either side of today."""
     began = treatment_began(record)
-    window = timedelta(days=limits.whole("recheck_window_days"))
-    return began is not None and any(day >= today - window for day in rechecks(began, today + window))
+    if began is None:
+        return False
+    window = limits.whole("recheck_window_days")
+    return any(day >= days_before(today, window) for day in rechecks(began, days_after(today, window)))
 
 
 def recheck_missed(record: PatientRecord, limits: Limits, today: date) -> bool:
@@ -62,7 +65,7 @@ def recheck_missed(record: PatientRecord, limits: Limits, today: date) -> bool:
     due = max(rechecks(began, today), default=None) if began else None
     if due is None:
         return False
-    since = due - timedelta(days=limits.whole("recheck_window_days"))
+    since = days_before(due, limits.whole("recheck_window_days"))
     return not any(lab.concept in (*B12_RESULTS, MMA) and lab.when.latest >= since for lab in record.labs)
 
 

@@ -8,10 +8,10 @@ THEN  say which recheck is late and what to measure, and that the level does not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
-from cards.calendar import months_after, months_before, span_in_words
+from cards.calendar import days_after, days_before, months_after, months_before, span_in_words
 from cards.dosing import (
     b12_daily,
     begins,
@@ -163,9 +163,9 @@ def _late_recheck(start: _Start, limits: Limits, today: date) -> _Recheck | None
     planned = [(f"{months}-month", months_after(start.day, months)) for months in (first, second, year)]
     years = (today.year - start.day.year + 1) * 12 // year
     planned += [("yearly", months_after(start.day, year * number)) for number in range(2, years + 1)]
-    window = timedelta(days=limits.whole("monitoring_window_days"))
+    window = limits.whole("monitoring_window_days")
     late = [
-        _Recheck(name, due, due - window, PANEL)
+        _Recheck(name, due, days_before(due, window), PANEL)
         for name, due in planned
         if (today - due).days > limits.whole("monitoring_late_days")
     ]
@@ -176,12 +176,12 @@ def _late_blood_count(start: _Start, record: PatientRecord, limits: Limits, toda
     """The early blood count of a patient who was anaemic at the start: at 7-10 days, and at about 8 weeks."""
     if start.surgery or not _anaemic_at_start(start, record):
         return None
-    window = timedelta(days=limits.whole("monitoring_window_days"))
-    early = start.day + timedelta(days=limits.whole("monitoring_count_days"))
-    later = start.day + timedelta(weeks=limits.whole("monitoring_count_weeks"))
+    window = limits.whole("monitoring_window_days")
+    early = days_after(start.day, limits.whole("monitoring_count_days"))
+    later = days_after(start.day, limits.whole("monitoring_count_weeks") * 7)
     planned = [
-        _Recheck("first", early, start.day + timedelta(days=1), BLOOD_COUNT),
-        _Recheck("8-week", later, later - window, BLOOD_COUNT),
+        _Recheck("first", early, days_after(start.day, 1), BLOOD_COUNT),
+        _Recheck("8-week", later, days_before(later, window), BLOOD_COUNT),
     ]
     late = [each for each in planned if (today - each.due).days > limits.whole("monitoring_late_days")]
     return late[-1] if late else None
@@ -200,7 +200,7 @@ def _anaemic_at_start(start: _Start, record: PatientRecord) -> bool:
 def _done(late: _Recheck, record: PatientRecord, limits: Limits, today: date) -> str | None:
     if any(lab.concept in late.panel and lab.when.latest >= late.counts_from for lab in record.labs):
         return "measured for this recheck"
-    recent = today - timedelta(days=limits.whole("monitoring_recent_b12_days"))
+    recent = days_before(today, limits.whole("monitoring_recent_b12_days"))
     if late.panel is PANEL and newest(record.labs, TOTAL_B12, recent):
         return "serum B12 was measured lately"
     wanted = {*late.panel, "cbc_panel"}
@@ -275,7 +275,7 @@ def _newest_of(labs: Iterable[LabResult], concepts: tuple[str, ...]) -> LabResul
 def _persisting(record: PatientRecord, limits: Limits, today: date) -> NeurologicalFinding | None:
     """A neurological finding that is present and dated after the last injection, or in the last 90 days."""
     given = injections(record)
-    since = today - timedelta(days=limits.whole("monitoring_symptom_days"))
+    since = days_before(today, limits.whole("monitoring_symptom_days"))
     for each in findings(record, today):
         if not each.present or each.when is None:
             continue

@@ -6,8 +6,9 @@ THEN  say so, and offer the test that answers the question.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
+from cards.calendar import days_after
 from cards.dosing import ENDING
 from cards.due_date import injections
 from cards.monitoring import recheck_near
@@ -37,16 +38,15 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Excluded("the patient has died")
     given = [dose.when.latest for dose in injections(record)]
     asked = set(order.tests)
-    wait = timedelta(days=limits.whole("antibody_wait_days"))
-    if _ANTIBODY in asked and given and today - given[-1] < wait:
-        return Alert(
-            "antibody_after_injection", _facts(order, last=given[-1], from_day=given[-1] + wait, antibody=True), order
-        )
+    from_day = days_after(given[-1], limits.whole("antibody_wait_days")) if given else today
+    if _ANTIBODY in asked and given and today < from_day:
+        facts = _facts(order, last=given[-1], from_day=from_day, antibody=True)
+        return Alert("antibody_after_injection", facts, order)
     if _TOTAL_B12 in asked and _ACTIVE_B12 not in asked and in_pregnancy(record, limits, today):
         return Alert("total_b12_in_pregnancy", _facts(order, pregnant=True), order)
     if not asked & _LEVELS or not given:
         return None
-    if today - given[0] > timedelta(weeks=limits.whole("sample_weeks_after_start")):
+    if today > days_after(given[0], limits.whole("sample_weeks_after_start") * 7):
         return Excluded("injections began too long ago for a first sample to be missed")
     if recheck_near(record, limits, today):
         return Excluded("a recheck is due")

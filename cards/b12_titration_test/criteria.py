@@ -6,10 +6,10 @@ THEN  say that the level does not guide the frequency, and offer a blood count o
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 
-from cards.calendar import months_before
+from cards.calendar import days_before, months_before
 from cards.dosing import ENDING
 from cards.due_date import default_interval, injections
 from cards.monitoring import on_injections_since, recheck_missed, recheck_near
@@ -45,7 +45,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None
     tests = [test for test in _TESTS if test in order.tests]
     earlier = _newest_of(record, tests, months_before(today, limits.whole("same_test_months")))
-    lately = today - timedelta(days=limits.whole("same_test_days"))
+    lately = days_before(today, limits.whole("same_test_days"))
     variant = None
     if order.times_injections:
         variant = "to_time_injections"

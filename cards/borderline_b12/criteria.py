@@ -6,9 +6,9 @@ THEN  ask for MMA or homocysteine before any B12; with neurological signs, not t
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
-from cards.calendar import months_before
+from cards.calendar import days_before, months_before
 from cards.cover import treated_since, treatment_planned
 from cards.neurology import NeurologicalFinding, signs
 from cards.record import Flag, LabResult, Order, PatientRecord, Source
@@ -146,7 +146,7 @@ def _indeterminate(record: PatientRecord, limits: Limits, today: date) -> LabRes
 
 def _measured_from(result: LabResult, limits: Limits) -> date:
     """MMA or homocysteine counts as measured with the result from this day on: 30 days before the sample."""
-    return result.when.latest - timedelta(days=limits.whole("functional_test_days"))
+    return days_before(result.when.latest, limits.whole("functional_test_days"))
 
 
 def _symptom(record: PatientRecord, limits: Limits, today: date) -> str | None:

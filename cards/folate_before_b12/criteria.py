@@ -8,10 +8,10 @@ THEN  ask for B12 first or on the same day: folate alone corrects the blood coun
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
-from cards.calendar import months_before
+from cards.calendar import days_after, months_before
 from cards.contraindications import allergies
 from cards.cover import cover, first_dose, ordered_without_dose
 from cards.dosing import (
@@ -138,7 +138,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return Alert(variant, {**facts, **_fixes(record, today), "treat": True, "b12_ordered": ordered}, order)
     if recent_normal and status:
         # A newer result that cannot be read may be a deficient one.
-        if why := b12_results_unknown(record, status.result.when.latest + timedelta(days=1)):
+        if why := b12_results_unknown(record, days_after(status.result.when.latest, 1)):
             return Unanswerable((Source.LABS.value,), why)
         return Excluded("B12 was normal off treatment")
     return _at_risk(order, record, limits, today, facts)
@@ -146,7 +146,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
 
 def _fixes(record: PatientRecord, today: date) -> dict[str, object]:
     """What is to be done about folic acid and B12: folic acid waits a day only for a B12 dose that comes first."""
-    tomorrow = today + timedelta(days=1)
+    tomorrow = days_after(today, 1)
     injected = [
         draft
         for draft in record.drafts

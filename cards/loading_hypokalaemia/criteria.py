@@ -6,8 +6,9 @@ THEN  ask for potassium now and after 24 to 48 hours; below 3.0 mmol/L interrupt
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
+from cards.calendar import days_before
 from cards.dosing import CURRENT, ENDING, TIMING_UNREAD, Phase, cobalamin, injections_of_unread_interval
 from cards.due_date import injections, intervals
 from cards.record import LabResult, Order, PatientRecord, Source
@@ -41,15 +42,15 @@ def _if_loading(order: Order, record: PatientRecord, limits: Limits, today: date
         return Excluded("the patient has died")
     if has(record, "inborn_error_cobalamin"):
         return Excluded("inborn error of cobalamin metabolism under specialist care")
-    since = today - timedelta(days=limits.whole("first_loading_days"))
+    since = days_before(today, limits.whole("first_loading_days"))
     if any(dose.when.latest >= since for dose in injections(record)):
         return Excluded("an injection was given in the last four weeks")
     drug = cobalamin(order.medicine)
-    potassium = newest(record.labs, "potassium", today - timedelta(days=limits.whole("potassium_days")))
+    potassium = newest(record.labs, "potassium", days_before(today, limits.whole("potassium_days")))
     if potassium and is_below(potassium, limits["potassium_low_below"]):
         very_low = is_below(potassium, limits["potassium_very_low_below"])
         return Alert("very_low" if very_low else "low", _facts(drug, potassium=potassium), order)
-    if _watched(record, today - timedelta(days=limits.whole("potassium_request_days"))):
+    if _watched(record, days_before(today, limits.whole("potassium_request_days"))):
         return Excluded("potassium is already ordered")
     if severe := _severe_anaemia(record, limits, today):
         few_cells = not is_below(severe, limits["severe_anaemia_below"])
@@ -71,7 +72,7 @@ def _severe_anaemia(record: PatientRecord, limits: Limits, today: date) -> LabRe
     It is severe, or comes with low white cells and platelets. It must be one that B12 corrects: macrocytosis, or
     documented deficiency.
     """
-    since = today - timedelta(days=limits.whole("blood_count_days"))
+    since = days_before(today, limits.whole("blood_count_days"))
     hemoglobin = newest(record.labs, "hemoglobin", since)
     if hemoglobin is None:
         return None

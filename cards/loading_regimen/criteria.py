@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 
-from cards.calendar import in_words, months_before, upper_days
+from cards.calendar import days_before, in_words, months_before, upper_days
 from cards.contraindications import anaphylaxis_to
 from cards.dosing import (
     COBALAMINS,
@@ -313,7 +313,7 @@ def _window(limits: Limits, today: date) -> date:
 
 def _recent_doses(record: PatientRecord, limits: Limits, today: date) -> int:
     """Injections of the last four weeks."""
-    since = today - timedelta(days=limits.whole("new_start_days"))
+    since = days_before(today, limits.whole("new_start_days"))
     return sum(1 for dose in injections(record) if dose.when.latest >= since)
 
 
@@ -335,11 +335,11 @@ def _no_new_start(record: PatientRecord, limits: Limits, today: date) -> str | N
     """
     since = _window(limits, today)
     given = [dose.when.latest for dose in injections(record) if dose.when.latest >= since]
-    recent = timedelta(days=limits.whole("new_start_days"))
-    if given and (given[0] < today - recent or len(given) > limits.whole("new_start_doses")):
+    recent = limits.whole("new_start_days")
+    if given and (given[0] < days_before(today, recent) or len(given) > limits.whole("new_start_doses")):
         return "injections were given in the last year"
     # With a first injection in the last weeks, only injections ordered long before it tell of earlier treatment.
-    latest = given[0] - recent if given else today
+    latest = days_before(given[0], recent) if given else today
     for course in record.courses:
         if _treats(course, limits, injected=bool(given) or course.stated) and _ordered_between(
             course, since, latest, today

@@ -6,9 +6,9 @@ THEN  say how late it is and ask for symptoms, unless the delay is known and in 
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
-from cards.calendar import in_words, is_longer, months_before, span_in_words
+from cards.calendar import days_after, days_before, in_words, is_longer, months_before, span_in_words
 from cards.cover import oral_bridging
 from cards.dosing import (
     ENDING,
@@ -42,7 +42,7 @@ from cards.record import Course, CourseStatus, NotGiven, Order, PatientRecord, P
 from cards.rule import Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import Cause, anchor, deficiency_resolved, has, in_hospice, irreversible_cause, younger_than
 
-_PLANNED_AHEAD = timedelta(days=14)
+_PLANNED_AHEAD_DAYS = 14
 _USUAL_DOSE_MCG = 1000
 _NOT_OVERDUE = "the next injection is not overdue"
 
@@ -123,7 +123,7 @@ def _in_hand(
     plan: Plan, record: PatientRecord, limits: Limits, today: date, *, critical: bool, refused: bool
 ) -> str | None:
     """Why a late dose needs no card: booked, bridged, held for a stated reason, or the patient is an inpatient."""
-    soon = today + _PLANNED_AHEAD
+    soon = days_after(today, _PLANNED_AHEAD_DAYS)
     for planned in record.planned:
         # A blood test that names B12 is no injection.
         names_it = (planned.names_b12 and not planned.is_test) or planned.names_injection
@@ -174,7 +174,7 @@ def _never_started(plan: Plan, record: PatientRecord, limits: Limits, today: dat
         return None
     if course.authored.latest < months_before(today, 12):
         return Excluded("ordered more than a year ago and never recorded here")
-    if today <= first + timedelta(days=limits.whole("grace_days_max")):
+    if today <= days_after(first, limits.whole("grace_days_max")):
         return Excluded("the first dose is not overdue")
     facts = {
         "drug": cobalamin(course.medicine),
@@ -203,7 +203,7 @@ def _doses_unknown(record: PatientRecord) -> Unanswerable:
 
 def _refusal(plan: Plan, record: PatientRecord, limits: Limits, today: date, last: date) -> NotGiven | None:
     """A refusal recorded in the last 60 days and after the last dose: of a dose, or as the reason of a hold."""
-    since = max(last, today - timedelta(days=limits.whole("refusal_days")))
+    since = max(last, days_before(today, limits.whole("refusal_days")))
     course = plan.course
     if course and _is_held_for_refusal(course) and course.changed and course.changed >= since:
         return NotGiven(course.medicine, When.on(course.changed), WhyNot.REFUSED)

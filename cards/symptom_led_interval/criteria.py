@@ -6,12 +6,12 @@ THEN  suggest a shorter interval; a serum level would not decide it.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from cards.calendar import after, in_words, is_longer, months_before, span_in_words, upper_days
+from cards.calendar import after, days_after, in_words, is_longer, months_before, span_in_words, upper_days
 from cards.dosing import LOADING_DAYS, TIMING_UNREAD, Phase, cobalamin
 from cards.due_date import (
     Plan,
@@ -102,8 +102,8 @@ def _late_in_interval(day: date, last: date, interval: Period, limits: Limits) -
     """Whether `day` lies in the last third of the interval after `last`, or in its grace: later is overdue."""
     due = after(last, interval.high, interval.unit)
     length = due - last
-    starts = last + timedelta(days=round(length.days * limits["return_after_fraction"]))
-    return starts <= day <= due + timedelta(days=grace_days(length, limits))
+    starts = days_after(last, round(length.days * limits["return_after_fraction"]))
+    return starts <= day <= days_after(due, grace_days(length, limits))
 
 
 def _maintenance_doses(days: list[date]) -> int:
