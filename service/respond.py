@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import field, replace
 from datetime import date
 from typing import Any
@@ -13,7 +14,7 @@ from cards.fact import fact
 from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
-from cards.rule import Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
+from cards.rule import NOT_EVALUATED_TOPIC, AlertName, Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
 from cards.wording import Wording, worth_a_card
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
@@ -21,6 +22,7 @@ from service.fhir.fallback import Fallback
 from service.fhir.reader import Drafts, Reader
 from service.fhir.references import with_medications, with_prefetched_medications
 from service.fhir.writer import Target, Writer
+from service.operations.faults import noted
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
 from service.value_sets.site import library_of
@@ -184,11 +186,11 @@ class Responder:
             received = await visit.completed(received, self._query(call, rules))
         found = self._examined(service, call, read, rules, received, today)
         self._demand_required_keys(found.evaluation, service.hook, received)
-        spoken = self.spoken(call, found, today)
+        found, spoken = self._spoken(call, found, service.hook, today)
         gaps = self._open_questions(found.evaluation, service.hook)
         return Answer(
             spoken,
-            not_evaluated_card(gaps, self.wording) if gaps else None,
+            self._naming(gaps),
             found.evaluation,
             len(found.record.unknown_drugs),
             found.record,
@@ -202,8 +204,27 @@ class Responder:
             return Examination(drafts, (), {}, PatientRecord(drafts.orders), Evaluation())
         return self._examined(service, call, drafts, rules, _received(call, rules), today)
 
-    def spoken(self, call: HookCall, found: Examination, today: date) -> tuple[Spoken, ...]:
-        """The card of each alert, most urgent first."""
+    def _spoken(
+        self, call: HookCall, found: Examination, hook: Hook, today: date
+    ) -> tuple[Examination, tuple[Spoken, ...]]:
+        """The card of each alert, most urgent first, and the examination by which they are all that is to be said.
+
+        An alert of which no card can be made is not evaluated, and those that stepped back for it speak.
+        """
+        unsaid: frozenset[AlertName] = frozenset()
+        while True:
+            spoken, failed = self._cards(call, found, today)
+            if not failed:
+                return found, spoken
+            # Each round has at least one alert less.
+            unsaid |= failed
+            evaluation = self._evaluate(found.rules, hook, found.record, today, unsaid)
+            found = replace(found, evaluation=evaluation)
+
+    def _cards(
+        self, call: HookCall, found: Examination, today: date
+    ) -> tuple[tuple[Spoken, ...], frozenset[AlertName]]:
+        """The card of each alert, and the alerts of which none could be made."""
         target = Target(
             patient_id=call.patient_id,
             encounter_id=call.encounter_id,
@@ -213,14 +234,17 @@ class Responder:
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
         offers = Offers(self._library, self.profile, found.record, today)
-        return tuple(
-            Spoken(
-                raised,
-                card(raised, self.wording, offers, self._writer, target, self._rule_pages),
-                silent=raised.rule.topic in self._silent,
-            )
-            for raised in found.evaluation.raised
-        )
+        spoken: list[Spoken] = []
+        failed: set[AlertName] = set()
+        for raised in found.evaluation.raised:
+            try:
+                made = card(raised, self.wording, offers, self._writer, target, self._rule_pages)
+            except Exception as fault:
+                noted("wording", fault, raised.rule.topic)
+                failed.add(raised.name)
+            else:
+                spoken.append(Spoken(raised, made, silent=raised.rule.topic in self._silent))
+        return tuple(spoken), frozenset(failed)
 
     def _query(self, call: HookCall, rules: Sequence[Rule]) -> Callable[[Source], prefetch.Query]:
         """How a source is asked for: for what these rules read, and no more."""
@@ -240,20 +264,31 @@ class Responder:
         today: date,
     ) -> Examination:
         record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
-        return Examination(drafts, rules, received, record, self._evaluate(rules, service.hook, record, today))
+        evaluation = self._evaluate(rules, service.hook, record, today)
+        for topic, fault in evaluation.faults:
+            noted("rule" if topic else "merging", fault, topic or "cards")
+        return Examination(drafts, rules, received, record, evaluation)
 
-    def _evaluate(self, rules: tuple[Rule, ...], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
+    def _evaluate(
+        self,
+        rules: tuple[Rule, ...],
+        hook: Hook,
+        record: PatientRecord,
+        today: date,
+        unsaid: AbstractSet[AlertName] = frozenset(),
+    ) -> Evaluation:
         """Live rules by themselves: a rule that nobody hears must not speak for one that is heard."""
         if not self._silent:
-            return evaluate(rules, hook, record, today)
-        live = evaluate([rule for rule in rules if rule.topic not in self._silent], hook, record, today)
-        silent = evaluate([rule for rule in rules if rule.topic in self._silent], hook, record, today)
+            return evaluate(rules, hook, record, today, unsaid)
+        live = evaluate([rule for rule in rules if rule.topic not in self._silent], hook, record, today, unsaid)
+        silent = evaluate([rule for rule in rules if rule.topic in self._silent], hook, record, today, unsaid)
         return Evaluation(
             live.raised + silent.raised,
             live.evaluated + silent.evaluated,
             live.not_evaluated + silent.not_evaluated,
             {**live.excluded, **silent.excluded},
             {**live.merged, **silent.merged},
+            live.faults + silent.faults,
         )
 
     def _open_questions(self, evaluation: Evaluation, hook: Hook) -> tuple[NotEvaluated, ...]:
@@ -263,6 +298,14 @@ class Responder:
             for gap in worth_a_card(evaluation.not_evaluated, hook)
             if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
+
+    def _naming(self, gaps: tuple[NotEvaluated, ...]) -> Card | None:
+        """The card that names these questions; the report names them too, should it fail."""
+        try:
+            return not_evaluated_card(gaps, self.wording) if gaps else None
+        except Exception as fault:
+            noted("wording", fault, NOT_EVALUATED_TOPIC)
+            return None
 
     def _demand_required_keys(
         self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, prefetch.Received]

@@ -33,12 +33,15 @@ from cards.record import (
     Unreadable,
     When,
 )
+from cards.rule import DRAFTS
 from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
 from service.fhir.dates import day, first, when
 from service.fhir.prefetch import Received
 from service.fhir.product import Products, medications
 from service.fhir.setting import Setting
+from service.operations.faults import noted
+from service.operations.logs import place
 
 ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
 SERVICES = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
@@ -124,7 +127,8 @@ class Reader:
                     order = findings.test_order(resource, reference, setting, selected=selected)
                 else:
                     order = courses.order(resource, position, products, setting, selected=selected)
-            except _FAULTS:
+            except Exception as fault:
+                noted("reading", fault, DRAFTS)
                 continue
             if order:
                 orders.append(order)
@@ -184,6 +188,7 @@ class Reading:
         self._patient_id = patient_id
         self._own = f"Patient/{patient_id}"
         self._zone = setting.zone
+        self._noted: set[str] = set()
 
     @property
     def unknown(self) -> tuple[UnknownDrug, ...]:
@@ -203,7 +208,8 @@ class Reading:
             if source in _OF_DRUGS and self._products.is_missing(resource):
                 return self._of_missing_drug(resource)
             found = self._readers[source](resource)
-        except _FAULTS:
+        except Exception as fault:
+            self._note(source, fault)
             found = _CANNOT_BE_READ
         if not found or (source not in _OF_DRUGS and not self._is_own(resource)):
             return ()
@@ -216,23 +222,18 @@ class Reading:
         said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
         return (Unreadable(None, when(said, self._zone), "unreadable"),)
 
+    def _note(self, source: Source, fault: Exception) -> None:
+        """Each place in the code once: an EHR that sends one thing in an odd shape sends a thousand."""
+        where = place(fault)
+        if where not in self._noted:
+            self._noted.add(where)
+            noted("reading", fault, source)
+
     def _is_own(self, resource: dict[str, Any]) -> bool:
         subject = resource.get("subject")
         if isinstance(subject, dict) and subject.get("reference") == self._own:
             return True
         return is_of(self._patient_id, resource)
-
-
-# What a resource of unforeseen shape can raise when it is read as what it should have been.
-_FAULTS = (
-    TypeError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    ArithmeticError,
-    RecursionError,
-)
 
 
 def _readers(
