@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Never
 
 from cards.calendar import months_before
 from cards.fact import fact
@@ -122,6 +123,8 @@ Criteria = Callable[[Order | None, PatientRecord, Limits, date], Outcome]
 Trigger = Callable[[Order, Limits], bool]
 
 DRAFTS = "draftOrders"
+# Why a rule was not evaluated that came to an exception of our own.
+FAULT = "fault"
 # Reported in the response's extension only: nothing a clinician could mend at this moment.
 NEVER_ON_A_CARD = frozenset({"no-dose-recorded"})
 
@@ -216,6 +219,29 @@ class Raised:
     not_available: tuple[Source, ...] = ()
     age_unknown: bool = False
 
+    @property
+    def name(self) -> AlertName:
+        """What tells this alert from the others of one call."""
+        return AlertName(self.rule.topic, self.alert.variant, _order_of(self))
+
+
+class AlertName(NamedTuple):
+    """One alert of a call: its rule, which of the rule's situations it is, and the order that it speaks of."""
+
+    topic: str
+    variant: str
+    order: str | None
+
+
+class Fault(NamedTuple):
+    """An exception, and the topic of the rule that it cost its answer; without one, it cost the merging of cards.
+
+    What it says may hold data of the patient: it is for the log, which leaves that out.
+    """
+
+    topic: str | None
+    exception: Exception
+
 
 @fact(frozen=True, slots=True)
 class NotEvaluated:
@@ -240,7 +266,7 @@ class Evaluation:
     """What one call came to.
 
     `excluded` holds, per topic, why rules that looked stayed silent; `merged`, per topic, the topic whose card speaks
-    of the same problem.
+    of the same problem; `faults` what went wrong in the rules themselves.
     """
 
     raised: tuple[Raised, ...] = ()
@@ -248,10 +274,14 @@ class Evaluation:
     not_evaluated: tuple[NotEvaluated, ...] = ()
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     merged: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
 
 
 def triggered(rules: Sequence[Rule], hook: Hook, drafts: Sequence[Order]) -> tuple[Rule, ...]:
-    """The rules that have something to look at: on order hooks those whose trigger matches a selected draft."""
+    """The rules that have something to look at: on order hooks those whose trigger matches a selected draft.
+
+    One whose trigger fails is among them: nobody knows that these orders are no matter of it.
+    """
     if not hook.about_orders:
         return tuple(rule for rule in rules if hook in rule.hooks)
     # What no value set knows is no matter of any rule.
@@ -262,56 +292,97 @@ def triggered(rules: Sequence[Rule], hook: Hook, drafts: Sequence[Order]) -> tup
     for rule in rules:
         if hook in rule.hooks:
             for order in selected:
-                if rule.triggered_by(order, rule.limits):
+                try:
+                    wakes = rule.triggered_by(order, rule.limits)
+                except Exception as fault:
+                    found.append(_failing(rule, fault))
+                    break
+                if wakes:
                     found.append(rule)
                     break
     return tuple(found)
 
 
-def evaluate(rules: Sequence[Rule], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
+def _failing(rule: Rule, fault: Exception) -> Rule:
+    """The rule with this fault for whoever asks it."""
+
+    def fail(*_: object) -> Never:
+        raise fault
+
+    return replace(rule, criteria=fail, triggered_by=fail)
+
+
+def evaluate(
+    rules: Sequence[Rule],
+    hook: Hook,
+    record: PatientRecord,
+    today: date,
+    unsaid: AbstractSet[AlertName] = frozenset(),
+) -> Evaluation:
     """Ask the triggered `rules` about this patient.
 
     A rule that finds nothing is silent only when its needs are known as far back as it looks; otherwise it is
     reported as not evaluated. Evidence that is sufficient to fire, fires. Alerts come most urgent first, one for each
     root problem.
+
+    An exception in a rule costs that rule its answer, for the order at which it arose: it is not evaluated, and the
+    exception is among the faults. `unsaid`: alerts for which no card could be made; they count as such a fault, so
+    that those that would have stepped back for them speak.
     """
     raised: list[Raised] = []
     evaluated: list[str] = []
     not_evaluated: list[NotEvaluated] = []
     excluded: dict[str, tuple[str, ...]] = {}
+    faults: list[Fault] = []
     selected = [order for order in record.drafts if order.selected] if hook.about_orders else [None]
     # Of a single draft it is known that it triggered them.
     several = len(selected) > 1
     complete = wholly_read(record)
     for rule in rules:
-        alerts: list[Alert] = []
+        alerts: list[Raised] = []
         reasons: list[str] = []
         lacking: NotEvaluated | None = None
         for order in selected:
-            if several and order and not rule.triggered_by(order, rule.limits):
-                continue
-            outcome = rule.criteria(order, record, rule.limits, today)
-            if isinstance(outcome, Alert):
-                alerts.append(outcome)
-            elif isinstance(outcome, Excluded):
-                reasons.append(outcome.why)
-            elif outcome is None and rule.needed_sources[hook] <= complete:
-                continue
-            elif lacking is None:
-                lacking = what_lacks(rule, outcome, hook, record, today)
-        if alerts:
-            unknown = _not_available(rule, record, today)
-            ageless = Source.PATIENT in rule.sources and record.patient.born is None
-            raised += [Raised(rule, alert, rule.levels[alert.variant], unknown, ageless) for alert in alerts]
+            try:
+                if several and order and not rule.triggered_by(order, rule.limits):
+                    continue
+                outcome = rule.criteria(order, record, rule.limits, today)
+                if isinstance(outcome, Alert):
+                    alerts.append(_raised(rule, outcome, record, today))
+                elif isinstance(outcome, Excluded):
+                    reasons.append(outcome.why)
+                elif outcome is None and rule.needed_sources[hook] <= complete:
+                    continue
+                elif lacking is None:
+                    lacking = what_lacks(rule, outcome, hook, record, today)
+            except Exception as fault:
+                faults.append(Fault(rule.topic, fault))
+                lacking = NotEvaluated(rule, (), FAULT)
+        if unsaid and any(alert.name in unsaid for alert in alerts):
+            alerts = [alert for alert in alerts if alert.name not in unsaid]
+            lacking = NotEvaluated(rule, (), FAULT)
+        raised += alerts
         if lacking is None:
             evaluated.append(rule.topic)
         else:
             not_evaluated.append(lacking)
         if reasons:
             excluded[rule.topic] = tuple(dict.fromkeys(reasons))
-    kept, merged = _one_for_each_problem(raised) if len(raised) > 1 else (raised, {})
-    kept.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
-    return Evaluation(tuple(kept), tuple(evaluated), tuple(not_evaluated), excluded, merged)
+    kept = raised
+    merged: dict[str, str] = {}
+    if len(raised) > 1:
+        try:
+            kept, merged = _one_for_each_problem(raised)
+        except Exception as fault:
+            # Two cards of one problem are better than none of another.
+            faults.append(Fault(None, fault))
+        kept.sort(key=lambda r: (-r.level.rank, r.rule.precedence))
+    return Evaluation(tuple(kept), tuple(evaluated), tuple(not_evaluated), excluded, merged, tuple(faults))
+
+
+def _raised(rule: Rule, alert: Alert, record: PatientRecord, today: date) -> Raised:
+    ageless = Source.PATIENT in rule.sources and record.patient.born is None
+    return Raised(rule, alert, rule.levels[alert.variant], _not_available(rule, record, today), ageless)
 
 
 def _one_for_each_problem(raised: Sequence[Raised]) -> tuple[list[Raised], dict[str, str]]:

@@ -17,7 +17,7 @@ from cards.fact import fact
 from cards.library import Action, CreateOrder, Evidence, Library, RuleError, RuleFolder, SuggestionSpec
 from cards.offers import Offers, Withheld, only_removes
 from cards.record import Course, LabResult, Source, When
-from cards.rule import Hook, NotEvaluated, Profile, Raised
+from cards.rule import FAULT, Hook, NotEvaluated, Profile, Raised
 
 # Parts of a card that are rendered together; no template and no fact holds this character.
 _NEXT_PART = "\x1e"
@@ -84,6 +84,7 @@ REASONS = {
     "implausible-value": "has an impossible value",
     "open-bound": "is a bound that leaves its band open",
     "no-dose-recorded": "no injection of any kind is recorded",
+    FAULT: "failed to work this out",
 }
 # Why drafted orders could not be read: of one, and of several.
 _UNREAD_DRAFTS = {
@@ -194,12 +195,14 @@ class Wording:
             f"- {question}: {_listed_data(gap.data)} ({REASONS.get(gap.reason, gap.reason)})"
             for question, gap in zip(questions, gaps, strict=True)
         ]
+        faulty = any(gap.reason == FAULT for gap in gaps)
         if unread:
             orders = "1 drafted order" if len(unread) == 1 else f"{len(unread)} drafted orders"
             summary = f"{orders} could not be checked for vitamin B12"
             summary += f", and {len(gaps)} other check{'s' * (len(gaps) > 1)} could not be made." if gaps else "."
         elif len(gaps) > 1:
-            summary = f"{len(gaps)} vitamin B12 checks could not be made: data were not available."
+            summary = f"{len(gaps)} vitamin B12 checks could not be made"
+            summary += "." if faulty else ": data were not available."
         else:
             summary = f"{questions[0]}: {_listed_data(gaps[0].data)} {REASONS.get(gaps[0].reason, gaps[0].reason)}."
         lines += [
@@ -209,6 +212,8 @@ class Wording:
         heading = "These questions are open" if gaps else "Vitamin B12 was not checked for"
         detail = f"**Why now** {heading}:\n\n" + "\n".join(lines)
         lacking = "Look the missing data up before signing" if gaps else "Look these orders over before signing"
+        if faulty:
+            lacking = "Check this by hand, and look up what is missing, before signing"
         detail += f"\n\n**Recommended** {lacking}; no alert here does not mean all clear."
         return CardText(
             summary=_one_line(self.spelling(summary))[:SUMMARY_LIMIT],
@@ -359,7 +364,8 @@ def _listed(sources: tuple[Source, ...]) -> str:
 
 
 def _listed_data(data: tuple[str, ...]) -> str:
-    return " and ".join(SOURCE_NAMES[Source(name)] if name in set(Source) else "the draft order" for name in data)
+    names = (SOURCE_NAMES[Source(name)] if name in set(Source) else "the draft order" for name in data)
+    return " and ".join(names) or "the service"
 
 
 def worth_a_card(gaps: tuple[NotEvaluated, ...], hook: Hook) -> tuple[NotEvaluated, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from inspect import getdoc, getmodule
@@ -13,7 +13,7 @@ from cards.due_date import standing
 from cards.library import Library, Threshold
 from cards.neurology import history
 from cards.record import Order, PatientRecord, Source, Supplied
-from cards.rule import Alert, Excluded, Limits, Raised, Rule, what_lacks
+from cards.rule import FAULT, Alert, Excluded, Limits, Raised, Rule, triggered, what_lacks
 from cards.status import anchor, b12_status, documented_deficiency, irreversible_cause
 from cards.wording import REASONS, SOURCE_NAMES
 from service.in_words import Fact, InWords, when
@@ -207,11 +207,12 @@ class _Explainer:
         )
 
     def _draft(self, order: Order) -> DraftSeen:
+        asked = replace(order, selected=True)
         return DraftSeen(
             number=self._numbers[order.reference],
             words=self._words.order(order),
             selected=order.selected,
-            wakes=tuple(rule.topic for rule in self._service.rules if rule.triggered_by(order, rule.limits)),
+            wakes=tuple(rule.topic for rule in triggered(self._service.rules, self._service.hook, [asked])),
         )
 
     def _data(self, source: Source) -> DataSeen:
@@ -287,6 +288,11 @@ class _Explainer:
     def _rule(self, rule: Rule) -> RuleExplained:
         definition = self._library.folders[rule.topic].definition
         conditions = _conditions(rule)
+        evaluation = self._answer.evaluation or self._found.evaluation
+        if any(each.rule.topic == rule.topic and each.reason == FAULT for each in evaluation.not_evaluated):
+            # To ask it again would come to the same.
+            failed = Finding(None, Verdict.NOT_EVALUATED, f"the service {_reason(FAULT)}")
+            return RuleExplained(rule.topic, definition.title, conditions, failed.verdict, findings=(failed,))
         if rule not in self._found.rules:
             return RuleExplained(rule.topic, definition.title, conditions, Verdict.NOT_ABOUT_THESE)
         findings = tuple(self._finding(rule, order) for order in self._orders(rule))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import field, replace
 from datetime import date
 from typing import Any
@@ -13,7 +14,18 @@ from cards.fact import fact
 from cards.library import Library
 from cards.offers import Offers
 from cards.record import PatientRecord, Source, Supplied
-from cards.rule import DRAFTS, Evaluation, Hook, NotEvaluated, Raised, Rule, evaluate, triggered
+from cards.rule import (
+    DRAFTS,
+    NOT_EVALUATED_TOPIC,
+    AlertName,
+    Evaluation,
+    Hook,
+    NotEvaluated,
+    Raised,
+    Rule,
+    evaluate,
+    triggered,
+)
 from cards.wording import Wording, worth_a_card
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
@@ -23,6 +35,7 @@ from service.fhir.reader import Drafts, Reader
 from service.fhir.references import with_medications, with_prefetched_medications
 from service.fhir.sources import NOTHING_RECEIVED, Received, received
 from service.fhir.writer import Target, Writer
+from service.operations.faults import noted
 from service.present import OVERRIDE_CATEGORY_SYSTEM, OVERRIDE_SYSTEM, Card, card, not_evaluated_card
 from service.settings import Settings
 from service.value_sets.site import library_of
@@ -206,8 +219,9 @@ class Responder:
             arrived = await visit.completed(arrived, self._query(call, rules))
         found = self._examined(service, call, read, rules, arrived, today)
         self._demand_required_keys(found.evaluation, service.hook, arrived)
+        found, spoken = self._spoken(call, found, service.hook, today)
         return Answer(
-            self.spoken(call, found, today),
+            spoken,
             self._open_questions(found.evaluation, service.hook, read.unread),
             found.evaluation,
             len(found.record.unknown_drugs),
@@ -223,8 +237,27 @@ class Responder:
             return Examination(drafts, (), {}, PatientRecord(drafts.orders), Evaluation())
         return self._examined(service, call, drafts, rules, _received(call, rules), today)
 
-    def spoken(self, call: HookCall, found: Examination, today: date) -> tuple[Spoken, ...]:
-        """The card of each alert, most urgent first."""
+    def _spoken(
+        self, call: HookCall, found: Examination, hook: Hook, today: date
+    ) -> tuple[Examination, tuple[Spoken, ...]]:
+        """The card of each alert, most urgent first, and the examination by which they are all that is to be said.
+
+        An alert of which no card can be made is not evaluated, and those that stepped back for it speak.
+        """
+        unsaid: frozenset[AlertName] = frozenset()
+        while True:
+            spoken, failed = self._cards(call, found, today)
+            if not failed:
+                return found, spoken
+            # Each round has at least one alert less.
+            unsaid |= failed
+            evaluation = self._evaluate(found.rules, hook, found.record, today, unsaid)
+            found = replace(found, evaluation=evaluation)
+
+    def _cards(
+        self, call: HookCall, found: Examination, today: date
+    ) -> tuple[tuple[Spoken, ...], frozenset[AlertName]]:
+        """The card of each alert, and the alerts of which none could be made."""
         target = Target(
             patient_id=call.patient_id,
             encounter_id=call.encounter_id,
@@ -234,14 +267,17 @@ class Responder:
             find=lambda reference: _in_chart(reference, found.drafts, found.received),
         )
         offers = Offers(self._library, self.profile, found.record, today)
-        return tuple(
-            Spoken(
-                raised,
-                card(raised, self.wording, offers, self._writer, target, self._rule_pages),
-                silent=raised.rule.topic in self._silent,
-            )
-            for raised in found.evaluation.raised
-        )
+        spoken: list[Spoken] = []
+        failed: set[AlertName] = set()
+        for raised in found.evaluation.raised:
+            try:
+                made = card(raised, self.wording, offers, self._writer, target, self._rule_pages)
+            except Exception as fault:
+                noted("wording", fault, raised.rule.topic)
+                failed.add(raised.name)
+            else:
+                spoken.append(Spoken(raised, made, silent=raised.rule.topic in self._silent))
+        return tuple(spoken), frozenset(failed)
 
     def _query(self, call: HookCall, rules: Sequence[Rule]) -> Callable[[Source], prefetch.Query]:
         """How a source is asked for: for what these rules read, and no more."""
@@ -264,20 +300,31 @@ class Responder:
         today: date,
     ) -> Examination:
         record = self._reader.record(drafts, received, _labs_read(rules), call.patient_id, today)
-        return Examination(drafts, rules, received, record, self._evaluate(rules, service.hook, record, today))
+        evaluation = self._evaluate(rules, service.hook, record, today)
+        for topic, fault in evaluation.faults:
+            noted("rule" if topic else "merging", fault, topic or "cards")
+        return Examination(drafts, rules, received, record, evaluation)
 
-    def _evaluate(self, rules: tuple[Rule, ...], hook: Hook, record: PatientRecord, today: date) -> Evaluation:
+    def _evaluate(
+        self,
+        rules: tuple[Rule, ...],
+        hook: Hook,
+        record: PatientRecord,
+        today: date,
+        unsaid: AbstractSet[AlertName] = frozenset(),
+    ) -> Evaluation:
         """Live rules by themselves: a rule that nobody hears must not speak for one that is heard."""
         if not self._silent:
-            return evaluate(rules, hook, record, today)
-        live = evaluate([rule for rule in rules if rule.topic not in self._silent], hook, record, today)
-        silent = evaluate([rule for rule in rules if rule.topic in self._silent], hook, record, today)
+            return evaluate(rules, hook, record, today, unsaid)
+        live = evaluate([rule for rule in rules if rule.topic not in self._silent], hook, record, today, unsaid)
+        silent = evaluate([rule for rule in rules if rule.topic in self._silent], hook, record, today, unsaid)
         return Evaluation(
             live.raised + silent.raised,
             live.evaluated + silent.evaluated,
             live.not_evaluated + silent.not_evaluated,
             {**live.excluded, **silent.excluded},
             {**live.merged, **silent.merged},
+            live.faults + silent.faults,
         )
 
     def _open_questions(self, evaluation: Evaluation, hook: Hook, unread: Sequence[Unread]) -> Card | None:
@@ -291,7 +338,12 @@ class Responder:
             if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
         reasons = tuple(each.reason for each in unread) if hook is Hook.ORDER_SIGN else ()
-        return not_evaluated_card(gaps, reasons, self.wording) if gaps or reasons else None
+        try:
+            return not_evaluated_card(gaps, reasons, self.wording) if gaps or reasons else None
+        except Exception as fault:
+            # The report names them too.
+            noted("wording", fault, NOT_EVALUATED_TOPIC)
+            return None
 
     def _demand_required_keys(self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, Received]) -> None:
         """Raises `PrefetchIncomplete` when no live rule can be answered for lack of data that this EHR could send.

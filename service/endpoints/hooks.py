@@ -22,9 +22,10 @@ from service.endpoints.answers import NO_STORE, Refused, send_json, send_wrong_m
 from service.endpoints.client_auth import Door
 from service.endpoints.faults import FAULT_BODY, log_fault
 from service.endpoints.observed import count
+from service.operations.faults import noted
 from service.operations.logs import about_call
 from service.rehearsal import Rehearsals, Scene, WrongScene
-from service.respond import NOTHING_TO_SAY, HookCall, PrefetchIncomplete, Service
+from service.respond import NOTHING_TO_SAY, Answer, HookCall, PrefetchIncomplete, Service
 from service.store.ledger import REHEARSED
 
 _ALLOWED = "POST, OPTIONS"
@@ -100,11 +101,10 @@ class Hooks:
         try:
             # Where every rule of a service is switched off for this client, others may still have it.
             answer = NOTHING_TO_SAY if own is None else await responder.respond(own, call, today)
-            answer = await books.enter(name, call, answer)
-            count(answer)
+            answer = await _entered(answer, books, name, call)
             return 200, orjson.dumps(answer.body())
         except PrefetchIncomplete as incomplete:
-            books.refused(name, call, incomplete.lacking)
+            _enter_refusal(incomplete, books, name, call)
             raise _incomplete(incomplete.keys) from None
         except Exception as fault:
             if body.is_nested_too_deep(document):
@@ -125,6 +125,27 @@ class Hooks:
             return _Setting(caller.responder, today, caller.client.name, self._books)
         responder, its_day = scene(self._rehearsals, extension, today)
         return _Setting(responder, its_day, REHEARSED, self._books.without_memory())
+
+
+async def _entered(answer: Answer, books: Bookkeeping, client: str, call: HookCall) -> Answer:
+    """The answer to send, written down and counted; where that fails, what is known of the patient is still said."""
+    try:
+        answer = await books.enter(client, call, answer)
+    except Exception as fault:
+        noted("store", fault, call.hook)
+    try:
+        count(answer)
+    except Exception as fault:
+        noted("metrics", fault, call.hook)
+    return answer
+
+
+def _enter_refusal(incomplete: PrefetchIncomplete, books: Bookkeeping, client: str, call: HookCall) -> None:
+    """Writes a refusal down; where that fails, the caller still hears what is missing."""
+    try:
+        books.refused(client, call, incomplete.lacking)
+    except Exception as fault:
+        noted("store", fault, call.hook)
 
 
 class _Setting(NamedTuple):

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cards.rule import NOT_EVALUATED_TOPIC
 from service.operations import metrics, tracing
+from service.operations.faults import noted
 from service.respond import Answer
 
 _TRACEPARENT = tracing.HEADER.encode()
@@ -47,8 +48,16 @@ class Observed:
 
         began = perf_counter()
         await self._app(scope, receive, noting)
-        metrics.call_answered(hook, status, perf_counter() - began)
+        _counted(hook, status, perf_counter() - began)
         tracing.note("http.response.status_code", status)
+
+
+def _counted(hook: str, status: int, seconds: float) -> None:
+    """The answer has been sent: what goes wrong from here on is nobody's matter but ours."""
+    try:
+        metrics.call_answered(hook, status, seconds)
+    except Exception as fault:
+        noted("metrics", fault, hook)
 
 
 def count(answer: Answer) -> None:

@@ -34,6 +34,7 @@ from cards.record import (
     Unreadable,
     When,
 )
+from cards.rule import DRAFTS
 from cards.terminology import Concept, Terminology
 from service.fhir import allergies, courses, findings, labs
 from service.fhir.codes import code_in
@@ -43,6 +44,8 @@ from service.fhir.product import Products
 from service.fhir.setting import Setting
 from service.fhir.sources import SERVICES, TYPES, Received
 from service.fhir.subjects import Subject
+from service.operations.faults import noted
+from service.operations.logs import place
 
 # The date by which each list is sorted newest first.
 _SORTED_BY: dict[Source, tuple[str, ...]] = {
@@ -97,11 +100,12 @@ class Reader:
         for draft in found.drafts:
             resource = draft.resource
             try:
-                order, fault = _draft(draft, products, setting)
-            except _FAULTS:
-                order, fault = None, "unreadable"
-            if fault:
-                unread.append(draft.unread(fault))
+                order, why = _draft(draft, products, setting)
+            except Exception as fault:
+                noted("reading", fault, DRAFTS)
+                order, why = None, "unreadable"
+            if why:
+                unread.append(draft.unread(why))
             elif order:
                 orders.append(order)
                 originals[order.reference] = resource
@@ -169,6 +173,7 @@ class Reading:
         self._products = products
         self._subject = Subject(patient_id)
         self._zone = setting.zone
+        self._noted: set[str] = set()
 
     @property
     def unknown(self) -> tuple[UnknownDrug, ...]:
@@ -190,7 +195,8 @@ class Reading:
             if source in _OF_DRUGS and self._products.not_understood(resource):
                 return self._of_unknown_drug(resource)
             found = self._readers[source](resource)
-        except _FAULTS:
+        except Exception as fault:
+            self._note(source, fault)
             found = _CANNOT_BE_READ
         if not found:
             return ()
@@ -205,17 +211,12 @@ class Reading:
         said = first(resource, "authoredOn", "effectiveDateTime", "whenHandedOver", "dateAsserted", "dateWritten")
         return (Unreadable(None, if_known(when(said, self._zone)), "unreadable"),)
 
-
-# What a resource of unforeseen shape can raise when it is read as what it should have been.
-_FAULTS = (
-    TypeError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    ArithmeticError,
-    RecursionError,
-)
+    def _note(self, source: Source, fault: Exception) -> None:
+        """Each place in the code once: an EHR that sends one thing in an odd shape sends a thousand."""
+        where = place(fault)
+        if where not in self._noted:
+            self._noted.add(where)
+            noted("reading", fault, source)
 
 
 def _readers(

@@ -27,6 +27,7 @@ def _counter(name: str, what: str, *labels: str) -> Counter:
 _calls = _counter("calls", "Answers to hook calls.", "hook", "status")
 _cards = _counter("cards", "Cards of rules: live ones were shown, silent ones only recorded.", "topic", "level", "mode")
 _not_evaluated = _counter("not_evaluated", "Rules that could not be evaluated.", "reason")
+_faults = _counter("faults", "Faults of our own that cost a part of an answer.", "part")
 _unrecognised_codes = _counter("unrecognised_codes", "Drug codes that no value set knows.")
 _feedback = _counter("feedback", "Feedback entries that were stored.", "outcome")
 _authentication_failures = _counter("authentication_failures", "Calls that were refused with 401.", "category")
@@ -81,6 +82,11 @@ def card_made(topic: str, level: str, *, silent: bool = False) -> None:
 def not_evaluated(reason: str) -> None:
     """A rule could not be evaluated."""
     _one(_not_evaluated, reason).inc()
+
+
+def fault(part: str) -> None:
+    """Something of our own failed and cost a part of an answer; `part` is our word for where."""
+    _one(_faults, part).inc()
 
 
 def unrecognised_codes(number: int) -> None:

@@ -27,6 +27,7 @@ _MOST_CARDS, _CODES, _GAPS, _RULES_OVER_TIME = 15, 40, 25, 12
 _REASONS = {
     "missing": "not in the export",
     "no-dose-recorded": "injections are recorded without a dose",
+    "fault": "the service failed to work it out",
     "no-date": "no date",
     "impossible-date": "a date that cannot be",
     "unknown-unit": "a unit that is not known",
