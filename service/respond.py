@@ -199,8 +199,10 @@ class Responder:
         call = _with_drafts(call, drafts)
         read, rules = self._triggered(service, call, today)
         if not rules:
+            if not read.unread:
+                return NOTHING_TO_SAY
             card = self._open_questions(Evaluation(), service.hook, read.unread)
-            return Answer((), card, Evaluation(), unread=read.unread) if read.unread else NOTHING_TO_SAY
+            return Answer((), card, Evaluation(), unread=read.unread)
         arrived = _received(call, rules)
         if visit:
             arrived = await visit.completed(arrived, self._query(call, rules))

@@ -109,7 +109,7 @@ WAYS: dict[str, Way] = {
 }
 
 
-# A test that is ordered excludes the rule whatever the result: that must not stand in for a result that is not known.
+# Nothing to prove by this one: without a result, the potassium that is ordered excludes the rule.
 _EXCLUDED = "Potassium of 2.9 with a potassium already ordered still interrupts"
 
 
