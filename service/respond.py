@@ -201,7 +201,7 @@ class Responder:
         if not rules:
             if not read.unread:
                 return NOTHING_TO_SAY
-            card = self._open_questions(Evaluation(), service.hook, read.unread)
+            card = self._open_questions(Evaluation(), service, read.unread)
             return Answer((), card, Evaluation(), unread=read.unread)
         arrived = _received(call, rules)
         if visit:
@@ -210,7 +210,7 @@ class Responder:
         self._demand_required_keys(found.evaluation, service.hook, arrived)
         return Answer(
             self.spoken(call, found, today),
-            self._open_questions(found.evaluation, service.hook, read.unread),
+            self._open_questions(found.evaluation, service, read.unread),
             found.evaluation,
             len(found.record.unknown_drugs),
             found.record,
@@ -282,17 +282,19 @@ class Responder:
             {**live.merged, **silent.merged},
         )
 
-    def _open_questions(self, evaluation: Evaluation, hook: Hook, unread: Sequence[Unread]) -> Card | None:
+    def _open_questions(self, evaluation: Evaluation, service: Service, unread: Sequence[Unread]) -> Card | None:
         """The card for what a clinician should hear of: not of silent rules, nor of data that this EHR never has.
 
         While orders are still being chosen, a draft that cannot be read is no news.
         """
         gaps = tuple(
             gap
-            for gap in worth_a_card(evaluation.not_evaluated, hook)
+            for gap in worth_a_card(evaluation.not_evaluated, service.hook)
             if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
-        reasons = tuple(each.reason for each in unread) if hook is Hook.ORDER_SIGN else ()
+        reasons: tuple[str, ...] = ()
+        if unread and service.hook is Hook.ORDER_SIGN and any(rule.topic not in self._silent for rule in service.rules):
+            reasons = tuple(each.reason for each in unread)
         return not_evaluated_card(gaps, reasons, self.wording) if gaps or reasons else None
 
     def _demand_required_keys(self, evaluation: Evaluation, hook: Hook, received: Mapping[Source, Received]) -> None:
