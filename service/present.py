@@ -56,7 +56,7 @@ def not_evaluated_card(gaps: Sequence[NotEvaluated], unread: Sequence[str], word
     """The one card that names the questions left open; `unread`: why drafts could not be read, one reason for each."""
     keys = [key for gap in gaps for key in gap.data] + ([DRAFTS] if unread else [])
     card = _card(wording.not_evaluated(tuple(gaps), tuple(unread)), "info", NOT_EVALUATED_TOPIC)
-    return {**card, "extension": {UNCHECKED_EXTENSION: list(dict.fromkeys(keys))}}
+    return {**card, "extension": {UNCHECKED_EXTENSION: list(dict.fromkeys(keys))}} if keys else card
 
 
 def _card(text: CardText, indicator: str, topic: str) -> Card:

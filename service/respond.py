@@ -148,7 +148,7 @@ class Answer:
             report["evaluated"] = list(evaluation.evaluated)
         if evaluation.not_evaluated:
             report["notEvaluated"] = [
-                {"topic": gap.rule.topic, "data": list(gap.data), "reason": gap.reason}
+                {"topic": gap.rule.topic, **({"data": list(gap.data)} if gap.data else {}), "reason": gap.reason}
                 for gap in evaluation.not_evaluated
             ]
         if self.unread:
@@ -212,8 +212,10 @@ class Responder:
         call = _with_drafts(call, drafts)
         read, rules = self._triggered(service, call, today)
         if not rules:
-            card = self._open_questions(Evaluation(), service.hook, read.unread)
-            return Answer((), card, Evaluation(), unread=read.unread) if read.unread else NOTHING_TO_SAY
+            if not read.unread:
+                return NOTHING_TO_SAY
+            card = self._open_questions(Evaluation(), service, read.unread)
+            return Answer((), card, Evaluation(), unread=read.unread)
         arrived = _received(call, rules)
         if visit:
             arrived = await visit.completed(arrived, self._query(call, rules))
@@ -222,7 +224,7 @@ class Responder:
         found, spoken = self._spoken(call, found, service.hook, today)
         return Answer(
             spoken,
-            self._open_questions(found.evaluation, service.hook, read.unread),
+            self._open_questions(found.evaluation, service, read.unread),
             found.evaluation,
             len(found.record.unknown_drugs),
             found.record,
@@ -327,17 +329,19 @@ class Responder:
             live.faults + silent.faults,
         )
 
-    def _open_questions(self, evaluation: Evaluation, hook: Hook, unread: Sequence[Unread]) -> Card | None:
+    def _open_questions(self, evaluation: Evaluation, service: Service, unread: Sequence[Unread]) -> Card | None:
         """The card for what a clinician should hear of: not of silent rules, nor of data that this EHR never has.
 
         While orders are still being chosen, a draft that cannot be read is no news.
         """
         gaps = tuple(
             gap
-            for gap in worth_a_card(evaluation.not_evaluated, hook)
+            for gap in worth_a_card(evaluation.not_evaluated, service.hook)
             if gap.rule.topic not in self._silent and not (gap.data and self._never_supplied.issuperset(gap.data))
         )
-        reasons = tuple(each.reason for each in unread) if hook is Hook.ORDER_SIGN else ()
+        reasons: tuple[str, ...] = ()
+        if unread and service.hook is Hook.ORDER_SIGN and any(rule.topic not in self._silent for rule in service.rules):
+            reasons = tuple(each.reason for each in unread)
         try:
             return not_evaluated_card(gaps, reasons, self.wording) if gaps or reasons else None
         except Exception as fault:

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from cards.rule import Hook
 from service.cds_hooks.discovery import CDSServices
 from service.cds_hooks.feedback import CDSFeedback
 from service.cds_hooks.outcome import OperationOutcome
 from service.cds_hooks.request import CDSRequest
 from service.cds_hooks.response import CDSResponse
 from service.present import OVERRIDE_SYSTEM
-from service.respond import Service
+from service.respond import EVALUATION_EXTENSION, Service
 
 TITLE = "B12 CDS"
 # Of the interface that the document describes, not of the program.
@@ -81,6 +82,59 @@ _FEEDBACK = {
         }
     },
 }
+_REPORT = {
+    "description": "Which rules were asked, which could not be answered and for want of what; empty members left out.",
+    "type": "object",
+    "required": ["version"],
+    "properties": {
+        "version": {"const": 1},
+        "evaluated": {"type": "array", "items": {"type": "string"}},
+        "notEvaluated": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["topic", "data", "reason"],
+                "properties": {
+                    "topic": {"type": "string"},
+                    "data": {"type": "array", "items": {"type": "string"}},
+                    "reason": {"type": "string"},
+                },
+            },
+        },
+        "draftOrders": {
+            "description": "Drafts of which nothing can be told, by reference or by place in `entry` from 0.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["reason"],
+                "oneOf": [{"required": ["reference"]}, {"required": ["position"]}],
+                "properties": {
+                    "reference": {"type": "string"},
+                    "position": {"type": "integer", "minimum": 0},
+                    "reason": {"enum": ["unreadable", "unresolved", "another-patient"]},
+                },
+            },
+        },
+        "sources": {
+            "description": "What was noticed of prefetch keys and cost no rule its answer.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["data", "reason"],
+                "properties": {
+                    "data": {"type": "string"},
+                    "reason": {"enum": ["another-patient", "duplicate"]},
+                },
+            },
+        },
+        "unrecognisedCodes": {"type": "integer", "minimum": 1},
+    },
+}
+_REPORTED = {"properties": {"extension": {"properties": {EVALUATION_EXTENSION: _REPORT}}}}
+_UNREAD_DRAFT = {
+    "cards": [],
+    "extension": {EVALUATION_EXTENSION: {"version": 1, "draftOrders": [{"position": 0, "reason": "unreadable"}]}},
+}
 _DRAFTS = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": _DRAFT}]}
 _NOTHING_FOUND = {"resourceType": "Bundle", "type": "searchset", "total": 0}
 
@@ -130,7 +184,7 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
                 "responses": {
                     "200": {
                         "description": "The cards; an empty list means that there is nothing to say.",
-                        "content": _json(schemas[CDSResponse], {"nothing to say": {"value": {"cards": []}}}),
+                        "content": _json({"allOf": [schemas[CDSResponse], _REPORTED]}, _answers(service)),
                     },
                     **refusals,
                 },
@@ -154,6 +208,13 @@ def document(services: Iterable[Service]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _answers(service: Service) -> dict[str, Any]:
+    """Answers without a card: nothing to say, and while ordering a draft that could not be read."""
+    nothing: dict[str, Any] = {"nothing to say": {"value": {"cards": []}}}
+    unread = {"a draft that could not be read": {"value": _UNREAD_DRAFT}}
+    return nothing | unread if service.hook is Hook.ORDER_SELECT else nothing
 
 
 def _own_request(service: Service) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class SandboxEndpoints:
         return {
             "cards": html("cards.html", cards=shown),
             "rules": html("rules_said.html", said=answer.said(told) if told else None),
-            "announcement": answer.announcement(shown),
+            "announcement": answer.announcement(shown, told),
             "critical": sum(each.level == "critical" for each in shown),
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from service.fhir.courses import has_an_id, reference_of
@@ -48,14 +48,6 @@ class Draft(NamedTuple):
         return _unread(reason, self.position, self.resource)._replace(unfinished=unfinished)
 
 
-class Opened(NamedTuple):
-    """The drafts of this patient that rules may be about, what could not be read, and the Medications beside."""
-
-    drafts: Sequence[Draft]
-    unread: Sequence[Unread]
-    medications: Mapping[str, Resource]
-
-
 class _Entry(NamedTuple):
     position: int
     address: str
@@ -63,12 +55,28 @@ class _Entry(NamedTuple):
     addresses: Addresses
 
 
+class Opened(NamedTuple):
+    """The drafts of this patient that rules may be about, what could not be read, and what stands beside."""
+
+    drafts: Sequence[Draft]
+    unread: Sequence[Unread]
+    entries: Sequence[_Entry]
+
+    def medications(self) -> Mapping[str, Resource]:
+        """The Medications among the drafts, by id and by full address."""
+        found = medications(each.resource for each in self.entries)
+        for each in self.entries:
+            if each.address and isinstance(each.resource, dict) and each.resource.get("resourceType") == "Medication":
+                found[each.address] = each.resource
+        return found
+
+
 def opened(bundle: Any, subject: Subject, selections: Any) -> Opened:
     """The orders in a Bundle, and in Bundles inside it; a type that no rule reads is left out.
 
     `selections` name drafts in whatever way; where they name none of these, or there are none, every draft counts.
     """
-    entries = list(entries_of(bundle))
+    entries = entries_of(bundle)
     chosen, astray = _chosen(entries, selections)
     drafts: list[Draft] = []
     unread: list[Unread] = []
@@ -82,33 +90,47 @@ def opened(bundle: Any, subject: Subject, selections: Any) -> Opened:
                 drafts.append(Draft(entry.position, resource, chosen is None or number in chosen))
             else:
                 unread.append(_unread("another-patient", entry.position, resource))
-    once, _ = each_once([each.resource for each in drafts])
-    if len(once) < len(drafts):
-        kept = {id(resource) for resource in once}
-        drafts = [each for each in drafts if id(each.resource) in kept]
-    return Opened(drafts, [*unread, *astray], _medications(entries))
+    if len(drafts) > 1:
+        once, _ = each_once([each.resource for each in drafts])
+        if len(once) < len(drafts):
+            kept = {id(resource) for resource in once}
+            drafts = [each for each in drafts if id(each.resource) in kept]
+    return Opened(drafts, [*unread, *astray], entries)
 
 
-def entries_of(bundle: Any) -> Iterator[_Entry]:
+def entries_of(bundle: Any) -> list[_Entry]:
     """The entries of the drafts, those of a Bundle inside with the position of the entry that holds it."""
-    for position, entry in enumerate(items := _entries(bundle)):
-        yield from _taken(entry, position, Addresses(items), inside=False)
+    items = _entries(bundle)
+    addresses = Addresses(items)
+    found: list[_Entry] = []
+    for position, entry in enumerate(items):
+        _take(entry, position, addresses, found, inside=False)
+    return found
 
 
-def _taken(entry: Any, position: int, addresses: Addresses, *, inside: bool) -> Iterator[_Entry]:
+def resources_of(bundle: Any) -> list[Any]:
+    """The resources in the entries of the drafts."""
+    found = [each.get("resource") for each in _entries(bundle) if isinstance(each, dict)]
+    for each in found:
+        if not isinstance(each, dict) or each.get("resourceType") == "Bundle":
+            return [entry.resource for entry in entries_of(bundle)]
+    return found
+
+
+def _take(entry: Any, position: int, addresses: Addresses, found: list[_Entry], *, inside: bool) -> None:
     resource, address = entry, None
     if isinstance(entry, dict):
         # An entry without a resource may be the resource itself.
         resource, address = entry.get("resource"), entry.get("fullUrl")
         if resource is None and "resourceType" in entry:
             resource = entry
-    if isinstance(resource, dict) and resource.get("resourceType") == "Bundle" and not inside:
+    if not inside and isinstance(resource, dict) and resource.get("resourceType") == "Bundle":
         within = _entries(resource)
         if within or "entry" not in resource:
             for each in within:
-                yield from _taken(each, position, Addresses(within), inside=True)
+                _take(each, position, Addresses(within), found, inside=True)
             return
-    yield _Entry(position, address if isinstance(address, str) else "", resource, addresses)
+    found.append(_Entry(position, address if isinstance(address, str) else "", resource, addresses))
 
 
 def _entries(bundle: Any) -> list[Any]:
@@ -121,15 +143,6 @@ def _entries(bundle: Any) -> list[Any]:
 def _unread(reason: str, position: int, resource: Resource) -> Unread:
     reference = reference_of(resource, position)
     return Unread(reason, reference) if has_an_id(reference) else Unread(reason, position=position)
-
-
-def _medications(entries: Sequence[_Entry]) -> dict[str, Resource]:
-    """The Medications among the drafts, by id and by full address."""
-    found = medications(each.resource for each in entries)
-    for each in entries:
-        if each.address and isinstance(each.resource, dict) and each.resource.get("resourceType") == "Medication":
-            found[each.address] = each.resource
-    return found
 
 
 # --- selections ----------------------------------------------------------------------------------------------------
@@ -147,9 +160,11 @@ def _chosen(entries: Sequence[_Entry], selections: Any) -> tuple[set[int] | None
     chosen: set[int] = set()
     astray = []
     for position, each in enumerate(wanted):
-        said = _said(each)
-        # As it is written first: two drafts of different types may have one id.
-        found = next((places[name] for name in said if name in places), None)
+        found = places.get(each) if isinstance(each, str) else None
+        if found is None:
+            # As it is written first: two drafts of different types may have one id.
+            said = _said(each)
+            found = next((places[name] for name in said if name in places), None)
         if found is not None:
             chosen |= found
         else:
@@ -158,14 +173,12 @@ def _chosen(entries: Sequence[_Entry], selections: Any) -> tuple[set[int] | None
     return (chosen, astray) if chosen else (None, [])
 
 
-def _names(entry: _Entry) -> Iterator[str]:
+def _names(entry: _Entry) -> list[str]:
     """All by which a draft may be called."""
-    if entry.address:
-        yield entry.address
-        yield _last(entry.address)
+    names = [entry.address, _last(entry.address)] if entry.address else []
     if isinstance(entry.resource, dict) and isinstance(id_ := entry.resource.get("id"), str | int):
-        yield f"{entry.resource.get('resourceType')}/{id_}"
-        yield str(id_)
+        names += (f"{entry.resource.get('resourceType')}/{id_}", str(id_))
+    return names
 
 
 def _said(selection: Any) -> list[str]:

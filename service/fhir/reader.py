@@ -94,7 +94,7 @@ class Reader:
         """
         found = opened(bundle, Subject(patient_id), selections)
         setting = Setting(self._terminology, self._zone, today)
-        products = Products(self._terminology, lambda: found.medications)
+        products = Products(self._terminology, found.medications)
         orders, originals, r4 = [], {}, True
         unread = list(found.unread)
         for draft in found.drafts:

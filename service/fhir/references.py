@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from service.fhir.drafts import entries_of
+from service.fhir.drafts import resources_of
 from service.fhir.product import medications
 
 MEDICATION = re.compile(r"(?:(?P<base>https?://\S+)/)?Medication/(?P<id>[A-Za-z0-9._~-]{1,256})(?:/_history/\S+)?")
@@ -36,7 +36,7 @@ def with_prefetched_medications(bundle: Any, prefetched: Mapping[str, Any] | Non
 
 def _lacking(bundle: Any) -> list[str]:
     """References of drafts to Medications that are not in their Bundle."""
-    resources = [each.resource for each in entries_of(bundle)]
+    resources = resources_of(bundle)
     references = unnamed_medications(resources, also_with_words=True)
     known = medications(resources) if references else {}
     return [each for each in references if id_of(each) not in known]

@@ -6,10 +6,12 @@ Decided here alone, for every key and wherever the value comes from.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
+
+import orjson
 
 from cards.memory import LONGEST_READ
 from cards.record import SOURCES, Source, Supplied
@@ -63,6 +65,7 @@ _SAYS_CUT_SHORT = re.compile(
 _NOT_A_SUCCESS = re.compile(r"\s*[45]\d\d\b")
 # All that a Bundle has of lists and objects (R5); a list of another name may be its entries, misspelt.
 _BUNDLE_PARTS = frozenset({"entry", "link", "meta", "identifier", "signature", "issues", "text", "extension"})
+_OF_AN_EMPTY_BUNDLE = frozenset({"resourceType", "id", "type", "timestamp", "total"})
 _DESCENDING = re.compile(r"_sort(?::desc)?")
 Resource = dict[str, Any]
 Json = Any
@@ -112,8 +115,11 @@ def read(value: Json, source: Source, subject: Subject) -> Received:
     """What a value says about its source; a list of Bundles are the pages of one search."""
     if value is None:
         return _NOTHING_FOUND
-    door = _Door(source, subject)
     kind = value.get("resourceType") if isinstance(value, dict) else None
+    if kind == "Bundle" and value.keys() <= _OF_AN_EMPTY_BUNDLE and not value.get("total"):
+        # So it is for most keys.
+        return _NOTHING_FOUND
+    door = _Door(source, subject)
     if kind == "Bundle":
         door.bundle(value)
     elif kind == "OperationOutcome":
@@ -130,21 +136,48 @@ def read(value: Json, source: Source, subject: Subject) -> Received:
     return door.received()
 
 
-class _Page(NamedTuple):
-    """What a Bundle says of itself.
+class _Page:
+    """A Bundle: how many matches it holds, how many entries aside that some EHRs count with them, and if Bundles."""
 
-    `aside`: entries beside the matches that some EHRs count with them; `addressed`: its link to itself.
-    """
+    __slots__ = ("aside", "bundle", "matches", "wraps")
 
-    matches: int
-    aside: int
-    total: int | None
-    has_next: bool
-    addressed: str
+    def __init__(self, bundle: Resource) -> None:
+        self.bundle = bundle
+        self.matches = self.aside = 0
+        self.wraps = False
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Where its links lead, by relation; one without an address leads nowhere."""
+        links = self.bundle.get("link")
+        return {
+            each["relation"]: each["url"] if isinstance(each.get("url"), str) else ""
+            for each in (links if isinstance(links, list) else (links,))
+            if isinstance(each, dict) and isinstance(each.get("relation"), str)
+        }
+
+    @property
+    def total(self) -> int | None:
+        """How many matches there are, if it says so; some EHRs send the number as a string."""
+        total = self.bundle.get("total")
+        if total is None or isinstance(total, bool):
+            return None
+        try:
+            return int(total)
+        except (TypeError, ValueError, OverflowError):
+            return None
 
 
 class _Door:
     """Takes one value apart, its wrapper too if it has one, and judges what came."""
+
+    failed = unopened = False
+    _unread = 0
+    _cut_short = False
+    # What stands there in place of this key's resources: other patients', another key's, and what belongs to no key.
+    _strangers = 0
+    _swapped = False
+    _others = 0
 
     def __init__(self, source: Source, subject: Subject) -> None:
         self._own = TYPES[source]
@@ -153,14 +186,6 @@ class _Door:
         self._resources: list[Resource] = []
         self._medications: dict[str, Resource] = {}
         self._pages: list[_Page] = []
-        self._unread = 0
-        self._cut_short = False
-        # What stands there in place of this key's resources: others' , another key's, and what belongs to no key.
-        self._strangers = 0
-        self._swapped = False
-        self._others = 0
-        self.failed = False
-        self.unopened = False
 
     def bundle(self, bundle: Resource, *, inside: bool = False) -> None:
         """Takes a Bundle, `inside` another one or not."""
@@ -175,52 +200,68 @@ class _Door:
         elif not isinstance(entries, list):
             self.unopened = True
             return
-        addresses = Addresses(entries)
-        own, reference, resources = self._own, self._subject.reference, self._resources
-        matches = aside = 0
-        wraps = False
-        for entry in entries:
-            resource: Any = None
-            mode = None
-            if isinstance(entry, dict):
-                resource, search = entry.get("resource"), entry.get("search")
-                if isinstance(search, dict):
-                    mode = search.get("mode")
-                if "response" in entry:
-                    self._answered(entry["response"])
-                if resource is None and "resourceType" in entry:
-                    resource = entry
-            kind = resource.get("resourceType") if isinstance(resource, dict) else None
-            if not isinstance(kind, str):
-                self._unread += 1
-                matches += 1
-            elif kind in own:
-                # Most name this patient in this way, and need no closer look.
-                subject = resource.get("subject")
-                if isinstance(subject, dict) and subject.get("reference") == reference:
-                    resources.append(resource)
-                else:
-                    self.take(resource, addresses)
-                if mode != "include":
-                    matches += 1
-            elif kind == "OperationOutcome":
-                self._noted(resource)
-                aside += 1
-            elif kind in _WRAPPERS:
-                wraps = True
-                self._wrapped(resource, inside=inside)
-            elif mode == "include":
-                self._keep_medication(resource, entry)
-            else:
-                self._keep_medication(resource, entry)
-                known = self._beside(kind)
-                aside += known
-                matches += not known
-        page = _page(bundle, matches, aside)
-        if matches or not wraps:
+        page = _Page(bundle)
+        if (plain := self._plain(entries)) is not None:
+            self._resources += plain
+            page.matches = len(plain)
+        else:
+            addresses = Addresses(entries)
+            for entry in entries:
+                self._entry(entry, page, addresses, inside=inside)
+        if page.matches or not page.wraps:
             self._pages.append(page)
-        elif page.has_next:
+        elif "next" in page.links:
             self._cut_short = True
+
+    def _plain(self, entries: Iterable[Any]) -> list[Resource] | None:
+        """The resources of entries that need no closer look, as those of most Bundles do not; None when any does."""
+        own, reference = self._own, self._subject.reference
+        found = []
+        try:
+            for entry in entries:
+                resource = entry["resource"]
+                if resource["subject"]["reference"] != reference or resource["resourceType"] not in own:
+                    return None
+                if "response" in entry or ("search" in entry and entry["search"]["mode"] != "match"):
+                    return None
+                found.append(resource)
+        except (KeyError, TypeError):
+            return None
+        return found
+
+    def _entry(self, entry: Any, page: _Page, addresses: Addresses, *, inside: bool) -> None:
+        """Takes one entry, whatever it is."""
+        resource: Any = None
+        mode = None
+        if isinstance(entry, dict):
+            resource, search = entry.get("resource"), entry.get("search")
+            if isinstance(search, dict):
+                mode = search.get("mode")
+            if "response" in entry:
+                self._answered(entry["response"])
+            if resource is None and "resourceType" in entry:
+                resource = entry
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if not isinstance(kind, str):
+            self._unread += 1
+            page.matches += 1
+        elif kind in self._own:
+            self.take(resource, addresses)
+            page.matches += mode != "include"
+        elif kind == "OperationOutcome":
+            self._noted(resource)
+            page.aside += 1
+        elif kind in _WRAPPERS:
+            page.wraps = True
+            self._wrapped(resource, inside=inside)
+        else:
+            self._keep_medication(resource, entry)
+            if mode == "include":
+                return
+            if self._beside(kind):
+                page.aside += 1
+            else:
+                page.matches += 1
 
     def loose(self, items: Iterable[Json]) -> None:
         """Takes resources, entries or pages that stand in a list of their own."""
@@ -287,54 +328,54 @@ class _Door:
 
     def received(self) -> Received:
         """What became of the value."""
-        resources, ambiguous = _each_once(self._resources)
-        remarks = [*(["another-patient"] if self._strangers else []), *(["duplicate"] if ambiguous else [])]
+        resources, ambiguous = each_once(self._resources) if len(self._resources) > 1 else (self._resources, False)
+        remarks: tuple[str, ...] = ("duplicate",) if ambiguous else ()
+        if self._strangers:
+            remarks = ("another-patient", *remarks)
         cut_short = self._cut_short or self._has_more()
-        return Received(
-            self._state(cut_short=cut_short),
-            resources,
-            self._medications,
-            self._unread,
-            tuple(remarks),
-            cut_short and self._is_sorted(),
-        )
-
-    def _state(self, *, cut_short: bool) -> Supplied:
         if self.failed:
-            return Supplied.FAILED
-        if self.unopened or self._swapped:
-            return Supplied.UNREADABLE
-        if not self._resources and (self._strangers or self._others or self._unread):
-            return Supplied.ANOTHER_PATIENT if self._strangers else Supplied.UNREADABLE
-        if cut_short:
-            return Supplied.TRUNCATED
-        return Supplied.SUPPLIED if self._resources else Supplied.NONE_FOUND
+            state = Supplied.FAILED
+        elif self.unopened or self._swapped:
+            state = Supplied.UNREADABLE
+        elif not resources and (self._strangers or self._others or self._unread):
+            state = Supplied.ANOTHER_PATIENT if self._strangers else Supplied.UNREADABLE
+        elif cut_short:
+            state = Supplied.TRUNCATED
+        else:
+            state = Supplied.SUPPLIED if resources else Supplied.NONE_FOUND
+        newest_first = cut_short and self._is_sorted()
+        return Received(state, resources, self._medications, self._unread, remarks, newest_first)
 
     def _has_more(self) -> bool:
         """Whether a search has more than came."""
         pages = self._pages
-        if len(pages) > 1 and all(each.has_next for each in pages[:-1]) and not pages[-1].has_next:
-            # Whoever pages and says no total has said with the last page that it is the last.
-            there = sum(each.matches + each.aside for each in pages)
-            return max((each.total or 0 for each in pages), default=0) > there
+        if len(pages) == 1:
+            return self._announces_more(pages[0])
+        if len(pages) > 1:
+            has_next = ["next" in each.links for each in pages]
+            if all(has_next[:-1]) and not has_next[-1]:
+                # Whoever pages and says no total has said with the last page that it is the last.
+                there = sum(each.matches + each.aside for each in pages)
+                return max(each.total or 0 for each in pages) > there
         return any(self._announces_more(each) for each in pages)
 
     def _announces_more(self, page: _Page) -> bool:
-        if page.has_next:
+        links = page.links if "link" in page.bundle else {}
+        if "next" in links:
             return True
-        if page.total is not None:
+        total = page.total
+        if total is not None:
             # Some EHRs count an outcome beside the matches, others do not.
-            return page.total > page.matches + page.aside
+            return total > page.matches + page.aside
         if not page.matches or self._search is None:
             return False
-        asked = dict(_asked(page.addressed)) if "_count=" in page.addressed else {}
-        return str(page.matches) in (str(self._search.page), asked.get("_count"))
+        return str(page.matches) in (str(self._search.page), dict(_asked(links.get("self", ""))).get("_count"))
 
     def _is_sorted(self) -> bool:
         """Whether the link to itself says that the first page was sorted newest first (FHIR, search, self link)."""
         if self._search is None or not self._pages:
             return False
-        for name, value in _asked(self._pages[0].addressed):
+        for name, value in _asked(self._pages[0].links.get("self", "")):
             if _DESCENDING.fullmatch(name):
                 first = value.partition(",")[0]
                 return (first if name == "_sort" else f"-{first}") == self._search.sort
@@ -347,28 +388,6 @@ def _asked(address: str) -> list[tuple[str, str]]:
         return parse_qsl(urlsplit(address).query)
     except ValueError:
         return []
-
-
-def _page(bundle: Resource, matches: int, aside: int) -> _Page:
-    links = bundle.get("link")
-    has_next, addressed = False, ""
-    if links:
-        for each in links if isinstance(links, list) else (links,):
-            if isinstance(each, dict):
-                has_next = has_next or each.get("relation") == "next"
-                if each.get("relation") == "self" and isinstance(each.get("url"), str):
-                    addressed = each["url"]
-    return _Page(matches, aside, _count(bundle.get("total")), has_next, addressed)
-
-
-def _count(total: Any) -> int | None:
-    """How many matches there are; some EHRs send the number as a string."""
-    if isinstance(total, bool):
-        return None
-    try:
-        return int(total)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _inside_parameters(parameters: Resource) -> list[Json]:
@@ -392,43 +411,46 @@ def _words(concept: Resource) -> list[Json]:
     return [concept.get("text"), *(each.get("display") for each in codings if isinstance(each, dict))]
 
 
-def _each_once(resources: list[Resource]) -> tuple[list[Resource], bool]:
+def each_once(resources: list[Resource]) -> tuple[list[Resource], bool]:
     """Each resource once, of one id the newest; and whether one id has two contents of which neither is known newer."""
-    if len(resources) < 2:
-        return resources, False
     try:
         if len({each.get("id") for each in resources}) == len(resources):
             return resources, False
     except TypeError:
         # An id that is a list or an object identifies nothing.
         pass
-    return each_once(resources)
-
-
-def each_once(resources: Sequence[Resource]) -> tuple[list[Resource], bool]:
-    """The same, for resources of which some may have the same id or none."""
     kept: list[Resource] = []
-    places: dict[tuple[Any, str], list[int]] = {}
+    places: dict[tuple[str, str], int] = {}
+    contents: set[bytes] = set()
     ambiguous = False
     for resource in resources:
-        id_ = resource.get("id")
-        if not isinstance(id_, str):
-            kept.append(resource)
-            continue
-        same = places.setdefault((resource["resourceType"], id_), [])
-        if any(kept[at] == resource for at in same):
-            continue
-        newer = _newer(kept[same[0]], resource) if len(same) == 1 else None
-        if newer is not None:
-            kept[same[0]] = newer
-            continue
-        ambiguous = ambiguous or bool(same)
-        same.append(len(kept))
+        id_, kind = resource.get("id"), resource["resourceType"]
+        if isinstance(id_, str):
+            content = _content(resource)
+            if content in contents:
+                continue
+            if content:
+                contents.add(content)
+            place = places.setdefault((kind, id_), len(kept))
+            if place < len(kept):
+                newest = _newest(kept[place], resource)
+                if newest:
+                    kept[place] = newest
+                    continue
+                ambiguous = True
         kept.append(resource)
     return kept, ambiguous
 
 
-def _newer(one: Resource, other: Resource) -> Resource | None:
+def _content(resource: Resource) -> bytes:
+    """All that a resource says; nothing for one nested too deep to be compared."""
+    try:
+        return orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, RecursionError):
+        return b""
+
+
+def _newest(one: Resource, other: Resource) -> Resource | None:
     """The newer of two versions of a resource; None when they do not say which."""
     for age in (_version, _last_updated):
         ages = age(one), age(other)

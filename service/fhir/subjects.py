@@ -41,11 +41,19 @@ class Subject:
 
     def __init__(self, patient_id: str) -> None:
         self.reference = f"Patient/{patient_id}"
-        self._id = _last(patient_id)
+        self._patient_id = patient_id
+
+    @cached_property
+    def _id(self) -> str:
+        return _last(self._patient_id)
 
     def owns(self, resource: Resource, addresses: Addresses = NOWHERE) -> bool:
         """Whether a resource is about this patient; one that names nobody, or an identifier alone, is."""
-        named = _reference(resource.get("subject") or resource.get("patient"))
+        subject = resource.get("subject")
+        if isinstance(subject, dict) and subject.get("reference") == self.reference:
+            # So do most.
+            return True
+        named = _reference(subject or resource.get("patient"))
         if named is not None:
             return self._is(named, resource, addresses)
         kind = resource.get("resourceType")

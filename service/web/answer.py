@@ -97,8 +97,10 @@ def shown(card: Mapping[str, Any]) -> ShownCard:
     )
 
 
-def announcement(shown_cards: list[ShownCard]) -> str:
+def announcement(shown_cards: list[ShownCard], told: Explanation | None = None) -> str:
     """The answer in a sentence, for the status line and for screen readers."""
+    if not shown_cards and told and told.unread_drafts:
+        return "No card, and not every draft could be read."
     if not shown_cards:
         return "No card: checked, nothing to say."
     counts = [(level, sum(each.level == level for each in shown_cards)) for level in ("critical", "warning", "info")]
@@ -114,7 +116,10 @@ def said(told: Explanation) -> Said:
         others=tuple(each for each in rules if each.sign == _UNASKED),
         judgements=told.judgements,
         read=told.facts,
-        data=tuple(_data_said(each) for each in told.data),
+        data=(
+            *(Fact(each.place, each.why) for each in told.unread_drafts),
+            *(_data_said(each) for each in told.data),
+        ),
         no_cards_because=told.no_cards_because,
     )
 

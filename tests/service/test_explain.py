@@ -18,7 +18,7 @@ from service.clients.client import open_client
 from service.commands.explain import explain as as_text
 from service.demo import ehr
 from service.endpoints.hooks import envelope, hook_call
-from service.explain import Explanation, RuleExplained, UnknownCode, Verdict, explain
+from service.explain import Explanation, RuleExplained, UnknownCode, UnreadDraft, Verdict, explain
 from service.respond import Responder, build
 from service.settings import Settings
 
@@ -157,6 +157,26 @@ def test_drug_codes_that_are_in_no_value_set_are_listed() -> None:
 
     assert explained(document).unknown_drugs == (UnknownCode(RXNORM, "999999999", "folic acid"),)
     assert f"{RXNORM}|999999999: read as folic acid by its words" in as_text(document, responder(), LIBRARY, TODAY)
+
+
+def test_what_could_not_be_read_is_told() -> None:
+    document = request(problems=[PERNICIOUS])
+    theirs = {"resource": {"resourceType": "Condition", "subject": {"reference": "Patient/somebody-else"}}}
+    document["prefetch"]["problems"]["entry"].append(theirs)
+    document["prefetch"]["labs"] = {"resourceType": "Binary"}
+    other = {"resourceType": "MedicationRequest", "id": "m", "subject": {"reference": "Patient/somebody-else"}}
+    document["context"]["draftOrders"]["entry"] += ["x", {"resource": other}]
+
+    told = explained(document)
+
+    assert told.unread_drafts == (
+        UnreadDraft("entry 1", "could not be read"),
+        UnreadDraft("MedicationRequest/m", "is for another patient"),
+    )
+    text = as_text(document, responder(), LIBRARY, TODAY)
+    assert "entry 1: could not be read" in text
+    assert "labs: holds something else than it should" in text
+    assert "resources of other patients are left out" in text
 
 
 def test_a_card_that_is_not_shown_to_this_client_says_so() -> None:

@@ -6,6 +6,7 @@ The tables are made of what there is: every key that a rule needs, every rule, a
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -16,9 +17,13 @@ from cards.library import load
 from cards.record import Source
 from cards.rule import PROFILES, Hook, Profile
 from cards.vignettes import ExpectedCard, Vignette, all_files
+from service.clients.client import open_client
 from service.demo import ehr
+from service.endpoints.hooks import envelope, hook_call
 from service.fhir.drafts import SIGNED
 from service.fhir.sources import TYPES
+from service.respond import Responder
+from service.settings import Settings
 from tests.serving import service_on
 
 pytestmark = pytest.mark.anyio
@@ -109,7 +114,7 @@ WAYS: dict[str, Way] = {
 }
 
 
-# A test that is ordered excludes the rule whatever the result: that must not stand in for a result that is not known.
+# Nothing to prove by this one: without a result, the potassium that is ordered excludes the rule.
 _EXCLUDED = "Potassium of 2.9 with a potassium already ordered still interrupts"
 
 
@@ -339,6 +344,16 @@ async def test_an_order_of_a_type_that_no_rule_reads_is_none_of_ours(kind: str) 
 )
 async def test_a_draft_that_was_read_and_triggers_nothing_is_answered_with_nothing(draft: Json) -> None:
     assert await answer(at_signing(draft)) == {"cards": []}
+
+
+async def test_where_every_rule_is_silent_an_unread_draft_is_no_card_either() -> None:
+    silent = dict.fromkeys(load().folders, "silent")
+    client = dataclasses.replace(open_client(Settings()), rules=silent)
+    responder = Responder(load(), client)
+    service = responder.services["b12-order-sign"]
+    said = await responder.respond(service, hook_call(service, envelope(at_signing("x"))), TODAY)
+    assert said.body()["cards"] == []
+    assert report(said.body())["draftOrders"] == [{"position": 0, "reason": "unreadable"}]
 
 
 async def test_a_draft_whose_drug_is_not_found_is_read_by_the_words_beside_the_reference() -> None:
