@@ -74,13 +74,12 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return _never_started(plan, record, limits, today)
     if where.state not in LATE:
         return Unanswerable((Source.MEDICATIONS.value,), TIMING_UNREAD) if unread else Excluded(_NOT_OVERDUE)
-    if unread and where.state is not DueState.LOST:
-        # No accepted interval is longer than a year; within it, how often decides.
-        return Unanswerable((Source.MEDICATIONS.value,), TIMING_UNREAD)
     if not record.known(Source.DOSES, where.last) or _unreadable_since(record, where.last):
         return _doses_unknown(record)
     new = signs(record, today)
-    critical = past is not None and today >= where.two_intervals
+    # By the usual interval a dose is overdue (rules 8.2); how overdue, only what was ordered can say within a year.
+    counted = unread is None or where.state is DueState.LOST
+    critical = counted and past is not None and today >= where.two_intervals
     refusal = _refusal(plan, record, limits, today, where.last)
     if why := _in_hand(plan, record, limits, today, critical=critical, refused=refusal is not None):
         return Excluded(why)

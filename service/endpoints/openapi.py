@@ -93,7 +93,7 @@ _REPORT = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["topic", "data", "reason"],
+                "required": ["topic", "reason"],
                 "properties": {
                     "topic": {"type": "string"},
                     "data": {"type": "array", "items": {"type": "string"}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -271,4 +272,8 @@ async def test_what_a_proxy_closes_by_its_name_has_no_other_name(path: str, tmp_
 def _told(answer: httpx.Response) -> Any:
     """An answer without what is new in each."""
     is_page = answer.headers.get("content-type", "").startswith("text/html")
-    return answer.status_code, answer.headers.get("allow"), None if is_page else answer.content
+    told = None if is_page else _UUID.sub(b"", answer.content)
+    return answer.status_code, answer.headers.get("allow"), told
+
+
+_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
