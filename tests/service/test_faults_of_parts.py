@@ -111,7 +111,7 @@ def evaluated(body: Json) -> set[str]:
 
 def gaps(body: Json) -> dict[str, tuple[list[str], str]]:
     told = body.get("extension", {}).get(EVALUATION, {}).get("notEvaluated", ())
-    return {each["topic"]: (each["data"], each["reason"]) for each in told}
+    return {each["topic"]: (each.get("data", []), each["reason"]) for each in told}
 
 
 def check_that_only(topic: str, case: Case, answered: Json) -> None:
