@@ -17,7 +17,7 @@ from cards.library import load
 from cards.record import Source
 from cards.rule import PROFILES, Hook, Profile
 from cards.vignettes import ExpectedCard, Vignette, all_files
-from service.clients.client import open_client
+from service.clients.client import Mode, open_client
 from service.demo import ehr
 from service.endpoints.hooks import envelope, hook_call
 from service.fhir.drafts import SIGNED
@@ -347,7 +347,7 @@ async def test_a_draft_that_was_read_and_triggers_nothing_is_answered_with_nothi
 
 
 async def test_where_every_rule_is_silent_an_unread_draft_is_no_card_either() -> None:
-    silent = dict.fromkeys(load().folders, "silent")
+    silent: dict[str, Mode] = dict.fromkeys(load().folders, "silent")
     client = dataclasses.replace(open_client(Settings()), rules=silent)
     responder = Responder(load(), client)
     service = responder.services["b12-order-sign"]
