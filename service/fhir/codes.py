@@ -70,7 +70,9 @@ def _in_other_words(value: dict[str, Any]) -> dict[str, Any]:
 def codings_in(value: Any) -> list[Any]:
     """The codings of a CodeableConcept as they came, which may be anything."""
     codings = value.get("coding") if isinstance(value, dict) else None
-    return codings if isinstance(codings, list) else listed(concept_of(value).get("coding"))
+    if isinstance(codings, list):
+        return codings
+    return [] if value is None else listed(concept_of(value).get("coding"))
 
 
 def codings_of(value: Any) -> list[tuple[str, str]]:

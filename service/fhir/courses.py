@@ -129,6 +129,8 @@ _CLAIMED = Medicine(("cyanocobalamin",), form_route=Route.INJECTION)
 
 def status_of(value: Any) -> CourseStatus | None:
     """The status of an order; None for entered-in-error, which never happened."""
+    if isinstance(value, str) and (known := _STATUSES.get(value)):
+        return known
     status = code_in(value)
     return None if status == "entered-in-error" else _STATUSES.get(status or "", CourseStatus.UNKNOWN)
 
@@ -169,12 +171,17 @@ def course(resource: dict[str, Any], products: Products, setting: Setting) -> Co
     """An order in the chart."""
     medicine = products.of(resource)
     status = status_of(resource.get("status"))
-    if status is None or status is CourseStatus.DRAFT or code_in(resource.get("intent")) in _ONLY_PROPOSED:
+    if status is None or status is CourseStatus.DRAFT or _is_proposed(resource):
         return None
     if not medicine.ingredients:
         inpatient = status is CourseStatus.ACTIVE and is_inpatient(resource)
         return _inpatient_order(resource, setting) if inpatient else None
     return Course(reference_of(resource, 0), medicine, **_common(resource, medicine, status, setting))
+
+
+def _is_proposed(resource: dict[str, Any]) -> bool:
+    intent = resource.get("intent")
+    return intent != "order" and code_in(intent) in _ONLY_PROPOSED
 
 
 def _inpatient_order(resource: dict[str, Any], setting: Setting) -> Course:

@@ -83,9 +83,11 @@ def results(resource: dict[str, Any], wanted: Collection[str], setting: Setting)
             return []
         day = _day(_said(resource), setting)
         return [Unreadable(None, None if isinstance(day, str) else day, why)]
-    status = code_in(resource.get("status"))
-    if status in _NO_RESULT:
-        return []
+    status = resource.get("status")
+    if status != "final":
+        status = code_in(status)
+        if status in _NO_RESULT:
+            return []
     found: list[LabResult | Unreadable] = []
     said = _said(resource)
     if concept in wanted and concept and (result := _result(concept, resource, said, setting)):
@@ -283,8 +285,10 @@ def _interpretations(part: dict[str, Any]) -> Iterator[str]:
     said = part.get("interpretation")
     if said is None:
         return
-    for each in listed(said):
-        for coding in codings_in(each):
+    for one in said if isinstance(said, list) else (said,):
+        each = concept_of(one)
+        codings = each.get("coding")
+        for coding in codings if isinstance(codings, list) else (codings,):
             if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
                 yield code.strip()
         if isinstance(text := concept_of(each).get("text"), str):
