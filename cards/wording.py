@@ -84,6 +84,8 @@ REASONS = {
     "implausible-value": "has an impossible value",
     "open-bound": "is a bound that leaves its band open",
     "no-dose-recorded": "no injection of any kind is recorded",
+    "contradiction": "contradicts itself",
+    "too-long": "is too long to be read",
     FAULT: "failed to work this out",
 }
 # Why drafted orders could not be read: of one, and of several.

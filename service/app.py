@@ -187,6 +187,7 @@ class _Known:
         self._keys = PublishedKeys(self._http)
         self._fallback = fallback
         self._data_dir = settings.data_dir
+        self._text_characters = settings.text_characters
         clientele = self._registered(self._clients)
         refused = metrics.authentication_failed
         replays = Replays(replay, now, metrics.replay_checked_alone)
@@ -231,7 +232,7 @@ class _Known:
         _log.info("clients read again: %s", ", ".join(clientele.callers))
 
     def _registered(self, clients: Clients) -> Clientele:
-        return registered(clients, library_of(self._data_dir), self._fallback)
+        return registered(clients, library_of(self._data_dir), self._fallback, self._text_characters)
 
 
 class _Addresses:

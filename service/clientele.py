@@ -8,6 +8,7 @@ from datetime import date
 from typing import Protocol
 
 from cards.library import Library
+from cards.words import CHARACTERS_OF_A_CALL
 from service.clients.client import Client, SignOff
 from service.clients.trust import Clients, Trust
 from service.fhir.fallback import Fallback
@@ -60,7 +61,12 @@ def anyone(client: Client, responder: Answers) -> Clientele:
     return Clientele({client.name: Caller(client, responder)}, responder.services, {}, None)
 
 
-def registered(clients: Clients, library: Library, fallback: Fallback | None = None) -> Clientele:
+def registered(
+    clients: Clients,
+    library: Library,
+    fallback: Fallback | None = None,
+    text_characters: int = CHARACTERS_OF_A_CALL,
+) -> Clientele:
     """The registered clients; those that get equal answers share a responder.
 
     Raises `cards.library.RuleError` for thresholds that no rule has.
@@ -71,7 +77,7 @@ def registered(clients: Clients, library: Library, fallback: Fallback | None = N
         voice = trust.client.voice
         responder = next((known for other, known in voices if other == voice), None)
         if responder is None:
-            responder = Responder(library, voice, fallback)
+            responder = Responder(library, voice, fallback, text_characters)
             voices.append((voice, responder))
         callers[trust.client.name] = Caller(trust.client, responder)
     services = offered([responder for _, responder in voices], library)

@@ -27,6 +27,7 @@ from cards.rule import (
     triggered,
 )
 from cards.wording import Wording, worth_a_card
+from cards.words import CHARACTERS_OF_A_CALL
 from service.clients.client import Client, open_client
 from service.fhir import prefetch
 from service.fhir.drafts import Unread
@@ -181,15 +182,22 @@ class Responder:
     """Answers the hook calls of one client. Holds no state between calls.
 
     `fallback` fetches what the client's EHR did not send; without it, prefetch alone is what is known.
+    `text_characters`: how much text of the drafts, and of the chart, is read; what goes beyond is named.
     """
 
-    def __init__(self, library: Library, client: Client, fallback: Fallback | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        client: Client,
+        fallback: Fallback | None = None,
+        text_characters: int = CHARACTERS_OF_A_CALL,
+    ) -> None:
         self.profile = client.profile
         self._library = library
         self._fallback = fallback
         self._access = client.fhir
         self._rule_pages = client.rule_pages
-        self._reader = Reader(library.terminology, client.zone)
+        self._reader = Reader(library.terminology, client.zone, text_characters)
         self.wording = Wording(library, client.profile)
         self._writer = Writer(library, client.profile)
         modes = {topic: client.mode_of(topic) for topic in library.folders}
@@ -380,7 +388,7 @@ def build(settings: Settings, fallback: Fallback | None = None) -> Responder:
 
     Raises `cards.library.RuleError` and `cards.terminology.ValueSetError`.
     """
-    return Responder(library_of(settings.data_dir), open_client(settings), fallback)
+    return Responder(library_of(settings.data_dir), open_client(settings), fallback, settings.text_characters)
 
 
 def offered(responders: Sequence[Responder], library: Library) -> Mapping[str, Service]:

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     profile: Profile = Field(default="uk", description="uk or us")
     time_zone: ZoneInfo | None = Field(default=None, description="an IANA time zone, such as Europe/London")
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="a whole number of bytes, 1000 or more")
+    text_characters: int = Field(default=200_000, ge=10_000, description="a whole number of characters, 10000 or more")
     public_url: WebAddress | None = Field(
         default=None, description="an http or https address without query, such as https://b12.example.org"
     )

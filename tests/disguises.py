@@ -266,6 +266,13 @@ def _in_stu3(resource: Json) -> Json:
     return resource
 
 
+def _with_selections_of_stu3(request: Json) -> Json:
+    context = request["context"]
+    if "selections" in context:
+        context["selections"] = [each.replace("ServiceRequest/", "ProcedureRequest/") for each in context["selections"]]
+    return request
+
+
 def _lone_things(resource: Json) -> Json:
     """Where FHIR has a list, the one thing in it by itself."""
     for each in list(_everywhere(resource)):
@@ -309,4 +316,7 @@ SAME: dict[str, Disguise] = {
     "lone things for lists": _with_resources(_lone_things),
 }
 # Other versions of FHIR: the same rules speak at the same level; what is offered may be written by hand.
-VERSIONS: dict[str, Disguise] = {"R5": _with_resources(_in_r5), "STU3": _with_resources(_in_stu3)}
+VERSIONS: dict[str, Disguise] = {
+    "R5": _with_resources(_in_r5),
+    "STU3": lambda request: _with_selections_of_stu3(_with_resources(_in_stu3)(request)),
+}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cards.memory import LONGEST_READ, LONGEST_TEXT, TEXTS
 
@@ -29,12 +31,53 @@ _PLAIN = str.maketrans(
 )
 
 
+# How much text is read of one call, unless a setting says otherwise: of long texts of the worst kind it takes a second.
+CHARACTERS_OF_A_CALL = 200_000
+
+
+class TooMuchText(Exception):
+    """The texts of this call that may be read are used up."""
+
+
+class Budget:
+    """How many characters of new texts may still be read; `cut`: one was longer than what is read of a text."""
+
+    def __init__(self, characters: int) -> None:
+        self.left = characters
+        self.cut = False
+
+    def spend(self, text: str) -> None:
+        """Counts a text. Raises `TooMuchText` when there is no more to spend."""
+        self.cut = self.cut or len(text) > LONGEST_READ
+        self.left -= min(len(text), LONGEST_READ)
+        if self.left < 0:
+            raise TooMuchText
+
+
+_budget: Budget | None = None
+
+
+@contextmanager
+def within(budget: Budget) -> Iterator[None]:
+    """Counts the texts that are read, in one thread and without waiting for anything."""
+    global _budget
+    _budget = budget
+    try:
+        yield
+    finally:
+        _budget = None
+
+
 def normalised(text: str) -> str:
     """A text as readers expect it; of one that is longer than anybody writes, the beginning.
+
+    Raises `TooMuchText` where the texts of a call are counted (`within`) and there were too many.
 
     The form is NFKC without unseen characters, with plain apostrophes, hyphens and fraction bars, and with one blank
     for any white space; nothing stands around it. "1½" becomes "1 1/2", "10²" becomes "10^2", "µg" has the Greek mu.
     """
+    if _budget is not None:
+        _budget.spend(text)
     form = _form(text)
     if len(text) <= LONGEST_TEXT:
         if len(_known) >= TEXTS:

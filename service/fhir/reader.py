@@ -36,6 +36,7 @@ from cards.record import (
 )
 from cards.rule import DRAFTS
 from cards.terminology import Concept, Terminology
+from cards.words import CHARACTERS_OF_A_CALL, Budget, TooMuchText, within
 from service.fhir import allergies, courses, findings, labs
 from service.fhir.codes import code_in
 from service.fhir.dates import day, first, if_known, when
@@ -62,6 +63,7 @@ _SORTED_BY: dict[Source, tuple[str, ...]] = {
 _OF_DRUGS = frozenset({Source.MEDICATIONS, Source.DOSES, Source.STATEMENTS, Source.DISPENSES})
 _NEVER_HAPPENED = frozenset({"entered-in-error", "draft", "cancelled", "not-done"})
 _CANNOT_BE_READ = Unreadable(None, None, "unreadable")
+_TOO_LONG = Unreadable(None, None, "too-long")
 Fact = Any
 
 
@@ -81,11 +83,15 @@ class Drafts:
 
 
 class Reader:
-    """Reads drafts and prefetched resources. Holds no state between calls."""
+    """Reads drafts and prefetched resources. Holds no state between calls.
 
-    def __init__(self, terminology: Terminology, zone: ZoneInfo) -> None:
+    `characters`: how much text of the drafts, and how much of the chart, is read.
+    """
+
+    def __init__(self, terminology: Terminology, zone: ZoneInfo, characters: int = CHARACTERS_OF_A_CALL) -> None:
         self._terminology = terminology
         self._zone = zone
+        self._characters = characters
 
     def drafts(self, bundle: Any, patient_id: str, selections: Any, today: date) -> Drafts:
         """The orders of medicines and tests in `draftOrders`, and those of which nothing can be told.
@@ -97,10 +103,14 @@ class Reader:
         products = Products(self._terminology, found.medications)
         orders, originals, r4 = [], {}, True
         unread = list(found.unread)
+        budget = Budget(self._characters)
         for draft in found.drafts:
             resource = draft.resource
             try:
-                order, why = _draft(draft, products, setting)
+                with within(budget):
+                    order, why = _draft(draft, products, setting)
+            except TooMuchText:
+                order, why = None, "unreadable"
             except Exception as fault:
                 noted("reading", fault, DRAFTS)
                 order, why = None, "unreadable"
@@ -133,16 +143,18 @@ class Reader:
         )
         facts: dict[type, list[Fact]] = {}
         states = {}
-        for source, one in received.items():
-            unreadable: list[Unreadable] = []
-            for resource in one.resources:
-                for each in reading.own_facts(source, resource):
-                    if isinstance(each, Unreadable):
-                        unreadable.append(each)
-                    else:
-                        facts.setdefault(type(each), []).append(each)
-            unreadable += [_CANNOT_BE_READ] * one.unread
-            states[source] = _state(source, one, tuple(unreadable), self._zone)
+        reading.budget = Budget(self._characters)
+        with within(reading.budget):
+            for source, one in received.items():
+                unreadable: list[Unreadable] = []
+                for resource in one.resources:
+                    for each in reading.own_facts(source, resource):
+                        if isinstance(each, Unreadable):
+                            unreadable.append(each)
+                        else:
+                            facts.setdefault(type(each), []).append(each)
+                unreadable += [_CANNOT_BE_READ] * one.unread
+                states[source] = _state(source, one, tuple(unreadable), self._zone)
         return assembled(drafts, facts, states, reading.unknown)
 
     def reading(
@@ -174,6 +186,7 @@ class Reading:
         self._subject = Subject(patient_id)
         self._zone = setting.zone
         self._noted: set[str] = set()
+        self.budget: Budget | None = None
 
     @property
     def unknown(self) -> tuple[UnknownDrug, ...]:
@@ -195,12 +208,21 @@ class Reading:
             if source in _OF_DRUGS and self._products.not_understood(resource):
                 return self._of_unknown_drug(resource)
             found = self._readers[source](resource)
+        except TooMuchText:
+            found = _TOO_LONG
         except Exception as fault:
             self._note(source, fault)
             found = _CANNOT_BE_READ
         if not found:
-            return ()
+            return self._of_a_cut_text()
         return found if isinstance(found, list) else (found,)
+
+    def _of_a_cut_text(self) -> Sequence[Fact]:
+        """That nothing of ours was found in a resource, of which some text was longer than what is read of one."""
+        if self.budget is None or not self.budget.cut:
+            return ()
+        self.budget.cut = False
+        return (_TOO_LONG,)
 
     def _of_unknown_drug(self, resource: dict[str, Any]) -> Sequence[Fact]:
         """That something was ordered, given or handed out of which nobody knows what it was."""

@@ -15,6 +15,7 @@ NAMES = [
     "PROFILE",
     "TIME_ZONE",
     "MAX_BODY_BYTES",
+    "TEXT_CHARACTERS",
     "PUBLIC_URL",
     "THRESHOLDS",
     "HOOKS_VERSION",
@@ -59,6 +60,7 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         "us",
         "America/Denver",
         "20000",
+        "50000",
         "https://b12.example.org/cds/",
         '{"a": 0.1, "b": 7, "c": true}',
         "3.0.0",
@@ -75,7 +77,7 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert settings.profile == "us"
     assert settings.zone.key == "America/Denver"
-    assert settings.max_body_bytes == 20_000
+    assert (settings.max_body_bytes, settings.text_characters) == (20_000, 50_000)
     assert settings.public_url == "https://b12.example.org/cds"
     assert settings.thresholds == {"a": Decimal("0.1"), "b": Decimal(7), "c": Decimal(1)}
     assert settings.hooks_version == "3.0.0"
@@ -100,6 +102,7 @@ def test_an_empty_variable_sets_nothing(name: str, monkeypatch: pytest.MonkeyPat
         ("TIME_ZONE", "../../etc/passwd", "must be an IANA time zone"),
         ("MAX_BODY_BYTES", "5 MB", "must be a whole number of bytes"),
         ("MAX_BODY_BYTES", "0", "must be a whole number of bytes"),
+        ("TEXT_CHARACTERS", "9999", "must be a whole number of characters, 10000 or more"),
         ("PUBLIC_URL", "b12.example.org", "must be an http or https address"),
         ("PUBLIC_URL", "ftp://b12.example.org", "must be an http or https address"),
         ("PUBLIC_URL", "https://", "must be an http or https address"),
