@@ -14,6 +14,8 @@ from cards.record import NotUnderstood, When
 from service.fhir.setting import Setting
 
 _FRACTION = re.compile(r"[.,]\d+")
+# FHIR lets a minute have a sixtieth second, which Python does not.
+_LEAP_SECOND = re.compile(r"(:\d\d):60")
 # What programs write where they have no date (rules, decision 7 a).
 _PLACEHOLDERS = frozenset(
     map(date.fromisoformat, ("0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01"))
@@ -47,7 +49,7 @@ def when(value: Any, zone: ZoneInfo) -> When | NotUnderstood | None:
 
 
 def _less_usual(value: str, zone: ZoneInfo) -> When | NotUnderstood:
-    if len(value) == 7:
+    if len(value) == 7 and value[4] == "-":
         year, month = int(value[:4]), int(value[5:])
         return When(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
     if len(value) == 4:
@@ -62,7 +64,7 @@ def _local_day(value: str, zone: ZoneInfo) -> date | None:
     """The local day of an instant; a time without a zone is taken as local. None for the time of nothing."""
     if "W" in value.upper():
         raise ValueError(value)  # a week's date, which FHIR does not know
-    moment = datetime.fromisoformat(_FRACTION.sub("", value.upper(), count=1))
+    moment = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", _FRACTION.sub("", value.upper(), count=1)))
     if moment.date() in _PLACEHOLDERS or (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) == _EPOCH:
         return None
     local = moment.date() if moment.tzinfo is None else moment.astimezone(zone).date()

@@ -23,13 +23,16 @@ from service.fhir.timing_words import regimen
 _MASS = {
     "mg": Decimal(1000),
     "milligram": Decimal(1000),
+    "milligramme": Decimal(1000),
     "mcg": Decimal(1),
     "ug": Decimal(1),
     "µg": Decimal(1),
     "μg": Decimal(1),
     "microgram": Decimal(1),
+    "microgramme": Decimal(1),
     "g": Decimal(1_000_000),
     "gram": Decimal(1_000_000),
+    "gramme": Decimal(1_000_000),
     "gm": Decimal(1_000_000),
     "ng": Decimal("0.001"),
 }
@@ -43,11 +46,13 @@ _COUNTED_CODES = frozenset({"413516001", "428673006", "428641000", "415818006", 
 _MILLILITRES = frozenset({"ml", "millilitre", "milliliter", "cc"})
 _PER_KG = re.compile(r"^(mg|mcg|ug|g)/kg", re.IGNORECASE)
 _COUNT_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten"
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+# "1,000" and "1 000" are a thousand, "20,0" and "0,25" have the comma of the continent.
+_NUMBER = r"(?:[1-9]\d{0,2}(?:(?:,\d{3})+|(?: 000)+)(?!\d)(?:\.\d+)?|0,\d{1,6}|\d+(?:\.\d+|,\d{1,2}(?!\d))?)"
+_THOUSANDS = re.compile(r"[, ](?=\d{3}(?!\d))")
 # Not the volume of a strength ("1 mg/1 ml"), nor the strength itself.
 _DOSE_IN_WORDS = re.compile(
     rf"(?<![\d.,/])(?<!/ )(?P<low>{_NUMBER})(?:\s*(?:-|–|to)\s*(?P<high>{_NUMBER}))?\s*"
-    r"(?P<unit>mg|milligrams?|mcg|micrograms?|µg|μg|ug|g|ml)\b(?!\s*/\s*(?:ml|\d))",
+    r"(?P<unit>mg|milligram(?:me)?s?|mcg|microgram(?:me)?s?|µg|μg|ug|g|ml)\b(?!\s*/\s*(?:ml|\d))",
     re.IGNORECASE,
 )
 _COUNT_IN_WORDS = re.compile(
@@ -164,6 +169,7 @@ def _as_needed(dosage: dict[str, Any]) -> bool:
 
 
 # The last two are those of a DSTU2 statement.
+_RATES = frozenset({"rateQuantity", "rateRange", "rateRatio", "rateSimpleQuantity", "doseRatio"})
 _DOSES = ("doseQuantity", "doseSimpleQuantity", "dose", "quantity", "doseRange", "quantityQuantity", "quantityRange")
 
 
@@ -173,9 +179,11 @@ def _dose(dosage: dict[str, Any], words: str) -> Amount | None:
     Where the two are masses that differ by a power of ten, nobody can tell which is meant: from the one to the other.
     """
     sent = _amount(dosage)
-    if not words or (sent and sent.unit is not AmountUnit.MCG):
-        return sent or (_amount_in_words(words) if words else None)
-    said = _amount_in_words(words)
+    if sent and (not words or sent.unit is not AmountUnit.MCG):
+        return sent
+    said = _amount_in_words(words) if words else None
+    if sent is None and said is None:
+        return UNREAD if _says_rate(dosage) else None
     if sent is None or said is None or said.unit is not AmountUnit.MCG or not (sent.high and said.high):
         return sent or said
     # "Two 50 mcg tablets", "1 mg/ml": what holds more than one number may say strengths and counts.
@@ -197,12 +205,23 @@ def _amount(dosage: dict[str, Any]) -> Amount | None:
     rates = dosage.get("doseAndRate")
     found: list[Amount] = []
     for holder in (*(rates if isinstance(rates, list) else [rates]), dosage):
-        if isinstance(holder, dict) and (dose := first(holder, *_DOSES)) is not None:
+        for dose in _doses(holder):
             for each in dose if isinstance(dose, list) else [dose]:
                 amount = read_amount(each)
                 if amount and amount not in found:
                     found.append(amount)
     return _together(found) if len(found) > 1 else found[0] if found else None
+
+
+def _doses(holder: Any) -> list[Any]:
+    return [holder[name] for name in _DOSES if name in holder] if isinstance(holder, dict) else [holder]
+
+
+def _says_rate(dosage: dict[str, Any]) -> bool:
+    """Whether an instruction says how much by a rate or a ratio, of which nobody can tell one dose."""
+    rates = dosage.get("doseAndRate")
+    holders = (*(rates if isinstance(rates, list) else [rates]), dosage)
+    return any(isinstance(each, dict) and not _RATES.isdisjoint(each) for each in holders)
 
 
 # Of the same dose in several units the first of these says most.
@@ -268,9 +287,13 @@ def _counted_in(value: Any, code: str | None, unit: str | None) -> Amount | None
 
 
 def _contradict(code: str | None, unit: str | None) -> bool:
-    """Whether the code and the words of a unit are different masses."""
-    factors = {factor for each in (code, unit) if each and (factor := _mass(each.strip().lower().removesuffix(".")))}
-    return len(factors) > 1
+    """Whether the code and the words of a unit are different masses, or a mass and a volume."""
+    measures = {
+        _mass(word) or _MILLILITRE
+        for each in (code, unit)
+        if each and (_mass(word := each.strip().lower().removesuffix(".")) or _is_millilitres(word))
+    }
+    return len(measures) > 1
 
 
 def _in_unit(low: Decimal, high: Decimal, code: str | None, unit: str | None) -> Amount:
@@ -282,13 +305,21 @@ def _in_unit(low: Decimal, high: Decimal, code: str | None, unit: str | None) ->
         if factor := _mass(word):
             own = unit if unit and _mass(unit.strip().lower()) == factor else name
             return Amount(low * factor, high * factor, AmountUnit.MCG, f"{low:f} {own}")
-        if word in _MILLILITRES or word.rstrip("s") in _MILLILITRES:
+        if _is_millilitres(word):
             return Amount(low, high, AmountUnit.ML)
         if word in _COUNTED_CODES or _COUNTED.match(word):
             return Amount(low, high, AmountUnit.UNIT)
         if _PER_KG.match(word):
             return Amount(low, high, AmountUnit.MCG_PER_KG)
     return Amount(low, high, AmountUnit.UNKNOWN if code or unit else AmountUnit.NONE)
+
+
+# Stands for a volume where units are compared: no mass has this factor.
+_MILLILITRE = Decimal(-1)
+
+
+def _is_millilitres(word: str) -> bool:
+    return word in _MILLILITRES or word.rstrip("s") in _MILLILITRES
 
 
 def _mass(word: str) -> Decimal | None:
@@ -308,7 +339,8 @@ def _amount_in_words(text: str) -> Amount | None:
 
 
 def _counted(word: str) -> Decimal | None:
-    return _COUNTS.get(word.lower()) or known_number(word.replace(",", ""))
+    plain = word if word.startswith("0") else _THOUSANDS.sub("", word)
+    return _COUNTS.get(word.lower()) or known_number(plain.replace(",", "."))
 
 
 def read_route(concept: Any, words: str, terminology: Terminology) -> Route | None:

@@ -47,10 +47,10 @@ _QUANTITY_IN_WORDS = re.compile(
 )
 _COMPARATORS = {
     "<": Comparator.BELOW,
-    "<=": Comparator.BELOW,
+    **dict.fromkeys(("<=", "=<", "lt", "le"), Comparator.BELOW),
     "less than": Comparator.BELOW,
     ">": Comparator.ABOVE,
-    ">=": Comparator.ABOVE,
+    **dict.fromkeys((">=", "=>", "gt", "ge"), Comparator.ABOVE),
     "greater than": Comparator.ABOVE,
     **dict.fromkeys(("≤", "under", "below"), Comparator.BELOW),
     **dict.fromkeys(("≥", "over", "above", "more than"), Comparator.ABOVE),
@@ -217,6 +217,7 @@ _VALUES = (
     "valueBoolean", "valueSampledData", "valueDateTime", "valueTime", "valuePeriod", "value",
 )  # fmt: skip
 _UNREADABLE = NotUnderstood("unreadable")
+_CONTRADICTION = NotUnderstood("contradiction")
 
 
 def _measured(part: dict[str, Any]) -> _Measured | NotUnderstood | None:
@@ -245,15 +246,21 @@ def _of_quantity(quantity: dict[str, Any]) -> _Measured | NotUnderstood | None:
     unit, other = (each if isinstance(each, str) else "" for each in (quantity.get("code"), quantity.get("unit")))
     if quantity.get("system") not in (None, "http://unitsofmeasure.org"):
         unit, other = other, unit
-    comparator = _COMPARATORS.get(str(quantity.get("comparator")).strip())
+    compared = quantity.get("comparator")
+    comparator = _COMPARATORS.get(str(compared).strip().lower())
+    if comparator is None and compared not in (None, "", "="):
+        # "~", or "ad" of R5: neither the number nor a bound.
+        return _UNREADABLE
     found = number(sent)
     if isinstance(found, NotUnderstood) and isinstance(sent, str):
         said = _of_words(normalised(sent))
         if not isinstance(said, _Measured):
             return said
+        if said.comparator and comparator and said.comparator is not comparator:
+            return _CONTRADICTION
         return _Measured(said.value, unit or other or said.unit, said.comparator or comparator, other)
     if found is None:
-        return None if quantity.get("comparator") is None else _UNREADABLE
+        return None if compared is None else _UNREADABLE
     return found if isinstance(found, NotUnderstood) else _Measured(found, unit or other, comparator, other)
 
 

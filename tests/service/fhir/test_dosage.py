@@ -72,6 +72,8 @@ def test_the_dose_is_found_in_the_shape_of_every_version(dosage: Json) -> None:
         ("Micrograms", "1"),
         ("microgram(s)", "1"),
         ("ng", "0.001"),
+        ("milligrammes", "1000"),
+        ("microgrammes", "1"),
     ],
 )
 def test_a_mass_becomes_micrograms(unit: str, micrograms: str) -> None:
@@ -163,10 +165,20 @@ def test_no_dose_is_none() -> None:
         ([{"doseQuantity": mg(1)}, {"doseQuantity": {"value": True}}], ("0", "0", AmountUnit.UNKNOWN)),
         ([{"doseQuantity": "1 mg"}], ("1000", "1000", AmountUnit.MCG)),
         ([{"doseQuantity": 7}], ("0", "0", AmountUnit.UNKNOWN)),
+        ([{"doseQuantity": mg(1), "doseRange": {"high": mg(20)}}], ("1000", "20000", AmountUnit.MCG)),
+        ([{"doseQuantity": {"value": 1, "unit": "mg", "code": "mL"}}], ("0", "0", AmountUnit.UNKNOWN)),
+        (["20 mg"], ("20000", "20000", AmountUnit.MCG)),
+        ([{"rateQuantity": {"value": 1, "unit": "mg/h"}}], ("0", "0", AmountUnit.UNKNOWN)),
+        ([{"doseRatio": {"numerator": mg(1)}}], ("0", "0", AmountUnit.UNKNOWN)),
     ],
 )
 def test_every_dose_of_an_instruction_counts(dosage: list[Json], expected: tuple[str, str, AmountUnit]) -> None:
     assert low_to_high(of(doseAndRate=dosage).amount) == expected
+
+
+def test_the_words_tell_the_dose_that_a_rate_does_not() -> None:
+    rate = {"rateQuantity": {"value": 1, "unit": "mL/min"}}
+    assert low_to_high(of(doseAndRate=[rate], text="5 mg once").amount) == ("5000", "5000", AmountUnit.MCG)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +203,12 @@ def test_a_dose_that_differs_from_its_own_words_by_a_power_of_ten_is_both(
         ("5 mg once daily", ("5000", "5000", AmountUnit.MCG)),
         ("5mg od", ("5000", "5000", AmountUnit.MCG)),
         ("1,000 micrograms IM", ("1000", "1000", AmountUnit.MCG)),
+        ("1 000 micrograms IM", ("1000", "1000", AmountUnit.MCG)),
+        ("20,0 mg weekly", ("20000", "20000", AmountUnit.MCG)),
+        ("0,125 mg daily", ("125", "125", AmountUnit.MCG)),
+        ("2,5 milligrammes", ("2500", "2500", AmountUnit.MCG)),
+        ("1,000.5 microgrammes", ("1000.5", "1000.5", AmountUnit.MCG)),
+        ("1,5 tablets", ("1.5", "1.5", AmountUnit.UNIT)),
         ("0.4 mg daily", ("400", "400", AmountUnit.MCG)),
         ("1-2 mg daily", ("1000", "2000", AmountUnit.MCG)),
         ("1 to 2 mg daily", ("1000", "2000", AmountUnit.MCG)),

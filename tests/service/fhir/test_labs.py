@@ -180,10 +180,16 @@ def test_a_bound_or_a_decimal_comma_inside_the_value_is_read(
         {"valueString": "wasp"}, {"valueString": "+++"}, {"valueRange": {"low": {"value": 1}}}, {"valueBoolean": True},
         {"valueRatio": {"numerator": {"value": 1}}}, {"valueDateTime": "2026-11-01"}, {"valueQuantity": "a few"},
         {"valueCodeableConcept": {"coding": [{"code": "x"}]}}, {"valueQuantity": [{"value": 1}, {"value": 2}]},
+        quantity(150, "ng/L", comparator="~"), quantity(150, "ng/L", comparator="ad"),
+        quantity("<150", "ng/L", comparator="~"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_read_is_named_with_its_day(members: Json) -> None:
     assert refused(observation(**members)) == [("b12_total_serum", "unreadable")]
+
+
+def test_a_value_that_is_a_bound_on_both_sides_is_none() -> None:
+    assert refused(observation(**quantity("<150", "ng/L", comparator=">"))) == [("b12_total_serum", "contradiction")]
 
 
 def test_a_unit_coded_in_another_system_is_read_by_its_words() -> None:
@@ -197,6 +203,9 @@ def test_a_unit_coded_in_another_system_is_read_by_its_words() -> None:
         (quantity(50, "ng/L", comparator="<="), 50, Comparator.BELOW),
         (quantity(2000, "ng/L", comparator=">"), 2000, Comparator.ABOVE),
         (quantity(2000, "ng/L", comparator=">="), 2000, Comparator.ABOVE),
+        (quantity(50, "ng/L", comparator="=<"), 50, Comparator.BELOW),
+        (quantity(2000, "ng/L", comparator="GT"), 2000, Comparator.ABOVE),
+        (quantity(150, "ng/L", comparator="="), 150, None),
         (quantity(20000, "ng/L", comparator=">"), 20000, Comparator.ABOVE),
         ({"valueString": "<50 ng/L"}, 50, Comparator.BELOW),
         ({"valueString": "less than 50 ng/L"}, 50, Comparator.BELOW),
