@@ -218,7 +218,8 @@ class Instruction:
 
     `starts`, `ends`: the bounds of the timing, as dates; `lasts`: bounds given as a duration;
     `count`: number of doses after which it ends; `events`: doses planned on named days;
-    `timing_unread`: the order says when in words that could not be read.
+    `timing_unread`: the order says when in words that could not be read; `route_unread`, `site_unread`: it says which
+    way, or where, in a code that nobody knows and without words.
     """
 
     amount: Amount | None = None
@@ -232,6 +233,8 @@ class Instruction:
     events: tuple[date, ...] = ()
     as_needed: bool = False
     timing_unread: bool = False
+    route_unread: bool = False
+    site_unread: bool = False
 
 
 class CourseStatus(StrEnum):

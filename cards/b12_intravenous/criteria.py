@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import date
 
 from cards.dosing import ENDING, cobalamin, is_all_b12, route_of
-from cards.record import Order, PatientRecord, Route
-from cards.rule import Alert, Excluded, Limits, Outcome
+from cards.record import PARENTERAL, Order, PatientRecord, Route
+from cards.rule import DRAFTS, Alert, Excluded, Limits, Outcome, Unanswerable
 from cards.status import has
 
 # The label of cyanocobalamin names deep subcutaneous injection beside the muscle; that of hydroxocobalamin does not.
@@ -18,13 +18,13 @@ _SUBCUTANEOUS_BY_LABEL = frozenset({"cyanocobalamin"})
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
-    """A cobalamin of which some instruction goes into a vein, unless the draft shows what else it is."""
+    """A cobalamin of which some instruction goes into a vein, or may, unless the draft shows what else it is."""
     return (
         cobalamin(order.medicine) is not None
         and order.status not in ENDING
         and not order.do_not_perform
         and not _in_an_infusion(order)
-        and any(route_of(order, each) is Route.INTRAVENOUS for each in order.instructions)
+        and (_into_a_vein(order) or _is_unread(order))
     )
 
 
@@ -35,6 +35,8 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         return None
     if why := _excluded(order, record):
         return Excluded(why)
+    if not _into_a_vein(order):
+        return Unanswerable((DRAFTS,), "unknown-code") if _is_unread(order) else None
     every = all(route_of(order, each) is Route.INTRAVENOUS for each in order.instructions)
     bleeding = has(record, "bleeding_disorder", "anticoagulant_therapy")
     return Alert(
@@ -48,6 +50,15 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
         },
         order,
     )
+
+
+def _into_a_vein(order: Order) -> bool:
+    return any(route_of(order, each) is Route.INTRAVENOUS for each in order.instructions)
+
+
+def _is_unread(order: Order) -> bool:
+    """Whether an injection names its route in a code that nobody knows."""
+    return order.medicine.form_route in PARENTERAL and any(each.route_unread for each in order.instructions)
 
 
 def _in_an_infusion(order: Order) -> bool:

@@ -10,7 +10,7 @@ from datetime import date
 
 from cards.dosing import ENDING, cobalamin, is_injected, route_of
 from cards.record import BY_MOUTH_OR_NOSE, Order, PatientRecord, Route, Site
-from cards.rule import Alert, Limits, Outcome
+from cards.rule import DRAFTS, Alert, Limits, Outcome, Unanswerable
 from cards.status import has
 
 BUTTOCK = frozenset({"buttock", "other_quadrant", "upper_outer_quadrant", "gluteal_unspecified"})
@@ -20,12 +20,12 @@ _NOT_INTO_MUSCLE = BY_MOUTH_OR_NOSE | {Route.INTRAVENOUS, Route.TRANSDERMAL}
 
 
 def triggered_by(order: Order, limits: Limits) -> bool:
-    """A cobalamin to be injected into a gluteal site that is not surely ventrogluteal."""
+    """A cobalamin to be injected into a gluteal site that is not surely ventrogluteal, or into one that is unread."""
     return (
         cobalamin(order.medicine) is not None
         and order.status not in ENDING
         and not order.do_not_perform
-        and _gluteal_site(order) is not None
+        and (_gluteal_site(order) is not None or _is_unread(order))
     )
 
 
@@ -33,7 +33,7 @@ def criteria(order: Order | None, record: PatientRecord, limits: Limits, today: 
     """The draft is enough to speak; earlier buttock doses and a sciatic injury raise the level."""
     site = _gluteal_site(order) if order else None
     if order is None or site is None:
-        return None
+        return Unanswerable((DRAFTS,), "unknown-code") if order and _is_unread(order) else None
     earlier = sum(
         1
         for dose in record.doses
@@ -67,6 +67,11 @@ def _gluteal_site(order: Order) -> Site | None:
         if each.site and each.site.kind in BUTTOCK and route_of(order, each) not in _NOT_INTO_MUSCLE:
             return each.site
     return None
+
+
+def _is_unread(order: Order) -> bool:
+    """Whether an instruction that goes into the muscle, or may, names its site in a code that nobody knows."""
+    return any(each.site_unread and route_of(order, each) not in _NOT_INTO_MUSCLE for each in order.instructions)
 
 
 def _in_words(site: Site) -> str:

@@ -14,7 +14,7 @@ from cards.memory import LONGEST_TEXT, remembered
 from cards.record import Amount, AmountUnit, Instruction, Route, Site
 from cards.terminology import Terminology
 from cards.words import known_form, normalised
-from service.fhir.codes import codings_of, texts_of
+from service.fhir.codes import codings_of, texts_of, unread
 from service.fhir.dates import first
 from service.fhir.numbers import known_number, number
 from service.fhir.timing import NO_TIMING, is_structured, read_timing, texts_of_timing
@@ -119,14 +119,13 @@ def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminolog
     own = _text(dosage)
     when = dosage.get("timing")
     timing = read_timing(when, own, terminology, zone) if when or own else NO_TIMING
+    said_route, said_site = dosage.get("route"), first(dosage, "site", "siteCodeableConcept")
+    route = read_route(said_route, own, terminology)
+    site = read_site(said_site, f"{own}; {words}" if own and words else own or words, terminology)
     return Instruction(
         amount=_dose(dosage, own),
-        route=read_route(dosage.get("route"), own, terminology),
-        site=read_site(
-            first(dosage, "site", "siteCodeableConcept"),
-            f"{own}; {words}" if own and words else own or words,
-            terminology,
-        ),
+        route=route,
+        site=site,
         repeat=timing.repeat,
         starts=timing.starts,
         ends=timing.ends,
@@ -135,6 +134,8 @@ def read_instruction(dosage: dict[str, Any], words: str, terminology: Terminolog
         events=timing.events,
         as_needed=timing.as_needed or _as_needed(dosage),
         timing_unread=timing.unread,
+        route_unread=route is None and said_route is not None and unread(said_route, terminology) is not None,
+        site_unread=site is None and said_site is not None and unread(said_site, terminology) is not None,
     )
 
 

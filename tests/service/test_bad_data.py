@@ -63,6 +63,7 @@ def problem(code: str, onset: str | None = None, **more: Any) -> Json:
 MAINTENANCE = medicine("Hydroxocobalamin 1mg/1ml injection", 1, "mg", 12, "wk")
 ONGOING = {**MAINTENANCE, "status": "active", "authoredOn": "2025-01-10"}
 METFORMIN = medicine("Metformin 500mg tablets", 1, "tablet", 1, "d", 2, status="active", authoredOn="2018-01-10")
+ADULT = {"resourceType": "Patient", "id": "p", "birthDate": "1958-04-12"}
 B12_ORDER = {
     "resourceType": "ServiceRequest",
     "id": "order",
@@ -237,6 +238,43 @@ async def test_an_older_good_result_does_not_answer_for_a_newer_bad_one() -> Non
     body = await ask("order-sign", folic_acid.drafts, {"labs": bundle})
 
     assert gaps(body) == [("folate-before-b12", ["labs"], "unknown-unit")]
+
+
+# --- ways and places of an injection ------------------------------------------------------------------------------
+
+LOCAL = {"coding": [{"system": "urn:oid:1.2.36.1", "code": "17"}]}
+ELSEWHERE = {"coding": [{"system": "urn:oid:1.2.36.1", "code": "17", "display": "Left upper arm"}]}
+
+
+def injected(**dosage: Any) -> Json:
+    """A draft of maintenance whose instruction has these members."""
+    [own] = MAINTENANCE["dosageInstruction"]
+    return {**MAINTENANCE, "dosageInstruction": [{**own, **dosage}]}
+
+
+@pytest.mark.parametrize(
+    ("topic", "member"), [("buttock-injection-site", "site"), ("b12-intravenous", "route")], ids=lambda each: each
+)
+async def test_a_site_or_route_that_nobody_can_read_is_named(topic: str, member: str) -> None:
+    body = await ask("order-sign", (injected(**{member: LOCAL}),), {"patient": ADULT})
+    assert topic not in spoken(body)
+    assert (topic, ["draftOrders"], "unknown-code") in gaps(body)
+
+    # Words name something else, and a code of SNOMED that is none of ours is something else.
+    for known in (ELSEWHERE, {"coding": [{"system": SNOMED, "code": "368208006"}]}, {}):
+        body = await ask("order-sign", (injected(**{member: known}),), {"patient": ADULT})
+        assert topic not in [name for name, _, _ in gaps(body)]
+
+
+@pytest.mark.parametrize("topic", ["buttock-injection-site", "b12-intravenous"])
+async def test_tablets_have_no_site_or_route_to_be_read(topic: str) -> None:
+    tablets = medicine("Cyanocobalamin 50 microgram tablets", 1, "tablet", 1, "d")
+    [own] = tablets["dosageInstruction"]
+    unread = {**tablets, "dosageInstruction": [{**own, "route": LOCAL, "site": LOCAL}]}
+
+    body = await ask("order-sign", (unread,), {"patient": ADULT})
+
+    assert topic not in [name for name, _, _ in gaps(body)]
 
 
 # --- dates -------------------------------------------------------------------------------------------------------
