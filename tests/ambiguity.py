@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 COPIES = 100
@@ -66,6 +66,10 @@ class _Automaton:
         flags = pattern.flags
         whole = self._sequence(_parser.parse(pattern.pattern, flags & ~re.UNICODE), flags)
         self._begin, self._accept = whole.first, whole.last
+        self._into: dict[int, list[int]] = defaultdict(list)
+        for one, others in self._edges.items():
+            for each in others:
+                self._into[each].append(one)
         self._classes = self._representatives()
         self._loops = self._components()
 
@@ -228,45 +232,65 @@ class _Automaton:
 
     def _components(self) -> dict[int, frozenset[int]]:
         """The places that can come back to themselves, each with the places of its circle."""
-        places = range(len(self._chars))
-        reached = {place: self._behind(place) for place in places if self._edges.get(place)}
-        return {
-            place: frozenset(other for other in behind if place in reached.get(other, ()))
-            for place, behind in reached.items()
-            if place in behind
-        }
+        return self._circles(range(len(self._chars)))
 
-    def _behind(self, place: int) -> set[int]:
+    def _circles(self, places: Iterable[int]) -> dict[int, frozenset[int]]:
+        """The same of some places alone (Kosaraju: those that one can reach, and that reach it)."""
+        own = set(places)
+        left, order = set(own), []
+        for place in own:
+            todo = [(place, False)]
+            while todo:
+                each, done = todo.pop()
+                if done:
+                    order.append(each)
+                elif each in left:
+                    left.discard(each)
+                    todo += [(each, True), *((other, False) for other in self._edges.get(each, ()) if other in left)]
+        found: dict[int, frozenset[int]] = {}
+        left = set(own)
+        for place in reversed(order):
+            circle, more = set(), [place] if place in left else []
+            while more:
+                each = more.pop()
+                if each in left:
+                    left.discard(each)
+                    circle.add(each)
+                    more += [other for other in self._into[each] if other in left]
+            if len(circle) > 1 or any(each in self._edges.get(each, ()) for each in circle):
+                found.update(dict.fromkeys(circle, frozenset(circle)))
+        return found
+
+    def _reached(self, start: int, edges: Mapping[int, Iterable[int]]) -> set[int]:
         found: set[int] = set()
-        todo = list(self._edges[place])
+        todo = list(edges.get(start, ()))
         while todo:
             each = todo.pop()
             if each not in found:
                 found.add(each)
-                todo += self._edges[each]
+                todo += edges.get(each, ())
         return found
 
     def _never_fails(self, place: int) -> bool:
-        """Whether an attempt that goes round at `place` ends in a match, at the latest where it cannot go on."""
+        """Whether an attempt that goes round at `place` has a match: wherever it goes on, or wherever it cannot."""
         ways = self._accept.get(place)
         if not ways:
             return False
-        for before in self._classes:
-            if before not in self._chars[place]:
-                continue
+        satisfied: dict[bool, set[bool]] = {True: set(), False: set()}
+        for before in self._chars_of(place):
             for behind in (*self._classes, _EDGE):
                 goes_on = behind != _EDGE and any(
                     each in self._loops[place] for each in self._steps(place, before, behind)
                 )
-                if not goes_on and not any(
-                    all(each is not _perhaps and each(before, behind) for each in way) for way in ways
-                ):
-                    return False
-        return True
+                satisfied[goes_on].add(
+                    any(all(each is not _perhaps and each(before, behind) for each in way) for way in ways)
+                )
+        return False not in satisfied[True] or False not in satisfied[False]
 
     def fault(self, *, anchored: bool) -> str | None:
         """A word that makes the pattern slow when repeated."""
-        failing = [place for place in self._loops if not self._never_fails(place)]
+        # Where each way round passes a place that satisfies the pattern, an attempt goes back a step and no more.
+        failing = self._circles(place for place in self._loops if not self._never_fails(place))
         for place in failing:
             for before in self._chars_of(place):
                 if word := ("" if anchored else self._search_meets(place, before)) or self._doubles(place, before):
@@ -281,7 +305,7 @@ class _Automaton:
 
     def _search_meets(self, place: int, before: str) -> str | None:
         """A word on which `place` comes back to itself and on which a new attempt comes to it."""
-        circle, wanted = self._loops[place], self._ancestors(place)
+        circle, wanted = self._loops[place], self._reached(place, self._into) | {place}
         # A new attempt that has not begun yet is None; the character before the word is the last of the word itself.
         begun: list[tuple[int | None, int, str, str]] = [(None, place, before, "")]
         seen: set[tuple[int | None, int, str]] = {(None, place, before)}
@@ -310,9 +334,13 @@ class _Automaton:
 
     def _meets(self, one: int, other: int, before: str) -> str | None:
         """A word that leads from `one` to itself, from `one` to `other`, and from `other` to itself."""
-        if before not in self._chars[one] or other not in self._behind(one):
+        if before not in self._chars[one] or other not in self._reached(one, self._edges):
             return None
-        circle_one, circle_other, wanted = self._loops[one], self._loops[other], self._ancestors(other)
+        circle_one, circle_other, wanted = (
+            self._loops[one],
+            self._loops[other],
+            self._reached(other, self._into) | {other},
+        )
         todo = [(one, one, other, before, "")]
         seen = {(one, one, other, before)}
         while todo:
@@ -353,21 +381,6 @@ class _Automaton:
                             seen.add(key)
                             todo.append((*key, word + char))
         return None
-
-    def _ancestors(self, place: int) -> set[int]:
-        if not hasattr(self, "_before"):
-            self._before: dict[int, set[int]] = defaultdict(set)
-            for one, others in self._edges.items():
-                for each in others:
-                    self._before[each].add(one)
-        found = {place}
-        todo = [place]
-        while todo:
-            for each in self._before[todo.pop()]:
-                if each not in found:
-                    found.add(each)
-                    todo.append(each)
-        return found
 
 
 def _is_word(char: str) -> bool:

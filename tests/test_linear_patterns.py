@@ -9,20 +9,28 @@ import ast
 import importlib
 import pkgutil
 import re
+import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import pytest
 
 import cards
 import service
-from cards.terminology import Terminology
+from cards.terminology import (
+    Terminology,
+    goes_with_methotrexate,
+    is_test_in_text,
+    may_inject_b12_in_text,
+    names_b12_in_text,
+)
 from tests.ambiguity import superlinear
 
 PACKAGES = (cards, service)
+TraceFunction = Callable[[FrameType, str, Any], Any]
 ROOT = Path(__file__).parents[1]
 # A command, scripts of Alembic, and an optional part: what they write down is found in their source.
 NOT_FOR_IMPORT = ("__main__", "migrations", "spark")
@@ -149,8 +157,109 @@ def test_the_patterns_of_the_product_are_found() -> None:
     assert "anaphyla" in names
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?<![A-Za-z0-9])(?:\w+prazole)",  # each place in "____" begins an attempt
+        r"(?<![a-z])misus\w* (?:of )?n2o",
+        r"\s+$",
+        r"a.*b",
+        r".*x.*y",
+        r"\w*\w*x",
+        r"\d+\.?\d*x",
+        r"(?<!\w)foo(?: \w+)*bar",
+        r"foo(?!.*bar)",
+        r"a(?:.*b)?",
+        r"^\s*\s*x",
+        r"(?:a+)+b",
+        r"(?:a|a)*b",
+        r"^(?:a|ab|b)*c",
+    ],
+)
+def test_a_pattern_that_is_slow_is_found_out(pattern: str) -> None:
+    word = superlinear(re.compile(pattern, re.IGNORECASE))
+
+    assert word
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?<!\w)\w+prazole",
+        r"\b\w+prazole",
+        r"\w{0,30}prazole",
+        r"cobalamin\w*",
+        r"foo\s*bar",
+        r"^\s+x",
+        r"(?<!\d)\d+x",
+        r"(?<![^\W_])misus[^\W_]* (?:of )?n2o",
+        r"\bsupp\w*\b",
+        r"foo.{0,20}bar",
+        r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]",
+        r"[a-z](?:\.[a-z](?![a-z]))+",
+    ],
+)
+def test_a_pattern_that_is_linear_is_not_suspected(pattern: str) -> None:
+    assert superlinear(re.compile(pattern)) is None
+
+
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_pattern_is_linear(name: str) -> None:
     pattern, anchored = PATTERNS[name]
 
     assert superlinear(pattern, anchored=anchored) is None
+
+
+def _steps(read: Callable[[str], object], text: str) -> int:
+    """The instructions that Python takes to read a text."""
+    taken = 0
+
+    def step(_frame: FrameType, event: str, _value: object) -> TraceFunction:
+        nonlocal taken
+        taken += event == "opcode"
+        return step
+
+    def enter(frame: FrameType, _event: str, _value: object) -> TraceFunction:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        read(text)
+    finally:
+        sys.settrace(before)
+    return taken
+
+
+TERMINOLOGY = Terminology.load()
+READERS: dict[str, Callable[[str], object]] = {
+    "conditions": TERMINOLOGY.conditions_in_text,
+    "conditions of relatives": TERMINOLOGY.conditions_of_relatives_in_text,
+    "drugs": TERMINOLOGY.drugs_in_text,
+    "drugs reacted to": TERMINOLOGY.drugs_reacted_to_in_text,
+    "allergens": TERMINOLOGY.allergens_in_text,
+    "labs": TERMINOLOGY.labs_in_text,
+    "procedures": TERMINOLOGY.procedures_in_text,
+    "site": TERMINOLOGY.site_in_text,
+    "route": TERMINOLOGY.route_in_text,
+    "test": is_test_in_text,
+    "methotrexate": goes_with_methotrexate,
+    "B12": names_b12_in_text,
+    "injection": may_inject_b12_in_text,
+}
+AGAIN_AND_AGAIN = [
+    "é", "_", "b12 ", "anaphyla_", "no numb feet, ", "no allergy to b12. ", "? pernicious anaemia ", "poor low ",
+    "avoid the buttock, ", "left deltoid ", "not IM, ", "not on methotrexate days ", "no injection, ", "mother: PA. ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("part", AGAIN_AND_AGAIN)
+def test_twice_the_text_takes_no_more_than_twice_the_steps(reader: str, part: str) -> None:
+    read = READERS[reader]
+    read(part)
+    half, whole = (_steps(read, (part * 4_000)[:length]) for length in (1_500, 3_000))
+
+    # What begins a text may be read once more: a few hundred steps.
+    assert whole <= 2.2 * half + 8_000
