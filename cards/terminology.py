@@ -26,8 +26,10 @@ from cards.words.assertion import (
     Assertion,
     Sense,
     find_meant,
+    is_meant,
     prepare,
 )
+from cards.words.beginnings import beginnings
 
 _FOLDER = Path(__file__).parent / "value_sets"
 _KINDS = {"drugs": "drug", "conditions": "condition", "labs": "lab", "procedures": "procedure"}
@@ -78,33 +80,49 @@ class Member(NamedTuple):
     specific: bool = True
 
 
+_Pattern = tuple[str, re.Pattern[str], re.Pattern[str] | None, Sense]
+
+
 class _Words:
     """Recognises the concepts of one kind in a text, where they are meant in the sense of their kind."""
 
     def __init__(self, concepts: Mapping[str, Any], sense: Sense) -> None:
-        self._patterns = [
-            (name, pattern, _any(each.get("not", ())), _sense_of(each, sense))
-            for name, each in concepts.items()
-            if (pattern := _any(each.get("text", ())))
-        ]
-        # Most texts name nothing we know: one pattern turns them away before the others are tried.
-        self._interesting = _any([pattern for each in concepts.values() for pattern in each.get("text", ())])
+        self._patterns: list[_Pattern] = []
+        # Most words of a text begin nothing we know: only the concepts that some word may begin are tried.
+        self._beginning: dict[str, list[int]] = {}
+        for name, each in concepts.items():
+            pattern = _any(each.get("text", ()))
+            if pattern is None:
+                continue
+            for beginning in beginnings(pattern):
+                self._beginning.setdefault(beginning, []).append(len(self._patterns))
+            self._patterns.append((name, pattern, _any(each.get("not", ())), _sense_of(each, sense)))
 
     def finder(self, *nevertheless: Assertion) -> Callable[[str], tuple[str, ...]]:
         """The concepts that a text names, also where it means them in one of the ways of `nevertheless`."""
         patterns = [(name, pattern, veto, sense.but(*nevertheless)) for name, pattern, veto, sense in self._patterns]
-        interesting = self._interesting
+        beginning = self._beginning
 
         def find(text: str) -> tuple[str, ...]:
-            if not interesting or not interesting.search(text):
+            lower = text.lower()
+            starts = set(_BEGINS.findall(lower))
+            begun = {place for each in starts for key in (each, each[0]) for place in beginning.get(key, ())}
+            if not begun:
                 return ()
+            # Of the few letters that become two, the small form is asked how it is meant, too.
+            said = text if len(text) == len(lower) else lower
             return tuple(
                 name
-                for name, pattern, veto, sense in patterns
-                if find_meant(pattern, text, sense) and not (veto and veto.search(text))
+                for name, pattern, veto, sense in (patterns[place] for place in sorted(begun))
+                if any(is_meant(said, *each.span(), sense) for each in pattern.finditer(lower))
+                and not (veto and veto.search(lower))
             )
 
         return remembered(find)
+
+
+# The first two characters of all that a pattern may begin with: what no letter or digit stands before.
+_BEGINS = re.compile(r"(?<![a-z0-9])(?=(\S.?))")
 
 
 def _sense_of(concept: Mapping[str, Any], usual: Sense) -> Sense:
@@ -114,9 +132,12 @@ def _sense_of(concept: Mapping[str, Any], usual: Sense) -> Sense:
 
 
 def _any(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern for any of `patterns`, each from the start of a word."""
+    """One pattern for any of `patterns`, each from the start of a word, in small letters.
+
+    Capitals that do not count would make each alternative dear to refuse.
+    """
     joined = "|".join(f"(?:{pattern})" for pattern in patterns)
-    return re.compile(rf"(?<![A-Za-z0-9])(?:{joined})", re.IGNORECASE) if joined else None
+    return re.compile(rf"(?<![a-z0-9])(?:{joined})") if joined else None
 
 
 class Terminology:

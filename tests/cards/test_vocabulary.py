@@ -6,10 +6,12 @@ The titles of all codes of the value sets are tried too, as they come where the 
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from cards.terminology import Terminology
 
@@ -722,6 +724,21 @@ def test_capitals_make_no_difference(text: str, concept: str) -> None:
 @pytest.mark.parametrize(("text", "concept"), NEAR_MISSES)
 def test_what_only_sounds_alike_is_not_that_condition(text: str, concept: str) -> None:
     assert concept not in TERMINOLOGY.conditions_in_text(text)
+
+
+def test_the_patterns_of_the_value_sets_are_in_small_letters() -> None:
+    # They are asked about texts in small letters; `\W` and the like are no letters.
+    written = yaml.safe_load((FOLDER / "concepts.yaml").read_text(encoding="utf-8"))
+    patterns = list(written.pop("fragments").values())
+    patterns += [
+        pattern
+        for kind in written.values()
+        for about in kind.values()
+        for pattern in (*about.get("text", ()), *about.get("not", ()))
+    ]
+
+    assert len(patterns) > 500
+    assert [each for each in patterns if re.search("[A-Z]", re.sub(r"\\.", "", each))] == []
 
 
 def test_every_condition_that_has_words_is_tried() -> None:
