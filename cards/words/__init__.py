@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from cards.memory import LONGEST_READ, LONGEST_TEXT, TEXTS
 
@@ -54,18 +55,18 @@ class Budget:
             raise TooMuchText
 
 
-_budget: Budget | None = None
+# Of this thread or task only: a page may explain a call while others are answered.
+_budget: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 @contextmanager
 def within(budget: Budget) -> Iterator[None]:
-    """Counts the texts that are read, in one thread and without waiting for anything."""
-    global _budget
-    _budget = budget
+    """Counts the texts that are read meanwhile."""
+    before = _budget.set(budget)
     try:
         yield
     finally:
-        _budget = None
+        _budget.reset(before)
 
 
 def normalised(text: str) -> str:
@@ -76,8 +77,8 @@ def normalised(text: str) -> str:
     The form is NFKC without unseen characters, with plain apostrophes, hyphens and fraction bars, and with one blank
     for any white space; nothing stands around it. "1½" becomes "1 1/2", "10²" becomes "10^2", "µg" has the Greek mu.
     """
-    if _budget is not None:
-        _budget.spend(text)
+    if (budget := _budget.get()) is not None:
+        budget.spend(text)
     form = _form(text)
     if len(text) <= LONGEST_TEXT:
         if len(_known) >= TEXTS:
