@@ -99,7 +99,7 @@ class _Automaton:
             return self._repeat(least, most, parts, flags)
         if op in (_op.ASSERT, _op.ASSERT_NOT):
             return self._look(value, flags, wanted=op is _op.ASSERT)
-        raise NotImplementedError(f"{op} is not known here")
+        raise ValueError(f"{op} is not known here")
 
     def _atom(self, chars: _Chars) -> _Fragment:
         self._chars.append(chars)
