@@ -182,7 +182,7 @@ class Responder:
     """Answers the hook calls of one client. Holds no state between calls.
 
     `fallback` fetches what the client's EHR did not send; without it, prefetch alone is what is known.
-    `text_characters`: how much text of the drafts, and of the chart, is read; what goes beyond is named.
+    `text_characters`: how much of long texts is read, of the drafts and of the chart; what goes beyond is named.
     """
 
     def __init__(

@@ -85,7 +85,7 @@ class Drafts:
 class Reader:
     """Reads drafts and prefetched resources. Holds no state between calls.
 
-    `characters`: how much text of the drafts, and how much of the chart, is read.
+    `characters`: how much of long texts is read, of the drafts and of the chart.
     """
 
     def __init__(self, terminology: Terminology, zone: ZoneInfo, characters: int = CHARACTERS_OF_A_CALL) -> None:
@@ -204,6 +204,8 @@ class Reading:
 
     def own_facts(self, source: Source, resource: dict[str, Any]) -> Sequence[Fact]:
         """What a resource of this source and this patient says; what cannot be read is `Unreadable`."""
+        if self.budget is not None and self.budget.left < 0:
+            return (_TOO_LONG,)
         try:
             if source in _OF_DRUGS and self._products.not_understood(resource):
                 return self._of_unknown_drug(resource)

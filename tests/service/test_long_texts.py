@@ -64,7 +64,7 @@ def topics(body: Json) -> list[str]:
 
 @pytest.mark.parametrize("letter", ["é", "_", "a", "µ"])
 async def test_what_goes_beyond_what_is_read_of_a_call_is_named(letter: str) -> None:
-    long = [_problem(f"{number} {letter * 190}") for number in range(60)]
+    long = [_problem(f"{number} {letter * 290}") for number in range(60)]
 
     body = await answered([*long, DEFICIENCY], 10_000)
 
@@ -73,8 +73,14 @@ async def test_what_goes_beyond_what_is_read_of_a_call_is_named(letter: str) -> 
     assert gap == {"topic": "folate-before-b12", "data": ["problems"], "reason": "too-long"}
 
 
+async def test_short_texts_are_not_counted() -> None:
+    short = [_problem(f"{number} {'ö' * 190}") for number in range(60)]
+
+    assert "folate-before-b12" in topics(await answered([*short, DEFICIENCY], 10_000))
+
+
 async def test_what_was_read_before_counts() -> None:
-    long = [_problem(f"{number} {'ö' * 190}") for number in range(60)]
+    long = [_problem(f"{number} {'ö' * 290}") for number in range(60)]
 
     assert "folate-before-b12" in topics(await answered([DEFICIENCY, *long], 10_000))
     assert "folate-before-b12" in topics(await answered([*long, DEFICIENCY], 100_000))
