@@ -32,7 +32,7 @@ _PLAIN = str.maketrans(
 )
 
 
-# How much of long texts is read of one call, unless a setting says otherwise: of the worst kind it takes a quarter second.
+# How much of long texts is read of one call, unless a setting says otherwise; the worst take a quarter of a second.
 CHARACTERS_OF_A_CALL = 200_000
 
 
