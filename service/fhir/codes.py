@@ -77,11 +77,12 @@ def codings_in(value: Any) -> list[Any]:
 
 def codings_of(value: Any) -> list[tuple[str, str]]:
     """System and code of each coding of a CodeableConcept; the system is empty where there is none."""
-    return [
-        (str(coding.get("system") or ""), str(coding["code"]))
-        for coding in codings_in(value)
-        if isinstance(coding, dict) and coding.get("code") is not None
-    ]
+    codings = value.get("coding") if isinstance(value, dict) else None
+    found = []
+    for coding in codings if isinstance(codings, list) else codings_in(value):
+        if isinstance(coding, dict) and (code := coding.get("code")) is not None:
+            found.append((str(coding.get("system") or ""), str(code)))
+    return found
 
 
 def texts_of(value: Any) -> list[str]:

@@ -43,7 +43,10 @@ def when(value: Any, zone: ZoneInfo) -> When | NotUnderstood | None:
         if len(value) == 10 and value[4] == value[7] == "-":
             known = date.fromisoformat(value)
             return IMPOSSIBLE if known in _PLACEHOLDERS else When(known, known)
-        return _less_usual(value.strip(), zone)
+        if len(value) < 10:
+            return _less_usual(value.strip(), zone)
+        moment = _local_day(value, zone)
+        return When(moment, moment) if moment else IMPOSSIBLE
     except (ValueError, OverflowError, IndexError):
         return IMPOSSIBLE
 
@@ -62,9 +65,10 @@ def _less_usual(value: str, zone: ZoneInfo) -> When | NotUnderstood:
 @remembered
 def _local_day(value: str, zone: ZoneInfo) -> date | None:
     """The local day of an instant; a time without a zone is taken as local. None for the time of nothing."""
-    if "W" in value.upper():
+    value = value.strip().upper()
+    if "W" in value:
         raise ValueError(value)  # a week's date, which FHIR does not know
-    moment = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", _FRACTION.sub("", value.upper(), count=1)))
+    moment = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", _FRACTION.sub("", value, count=1)))
     if moment.date() in _PLACEHOLDERS or (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) == _EPOCH:
         return None
     local = moment.date() if moment.tzinfo is None else moment.astimezone(zone).date()
@@ -79,12 +83,13 @@ def happened(value: Any, setting: Setting) -> When | NotUnderstood | None:
     found = when(value, setting.zone)
     if not isinstance(found, When):
         return found
-    today = setting.today
-    if found.latest <= today and found.latest >= _first_day(setting):
+    today, born = setting.today, setting.born
+    since = born.earliest if born is not None else _first_day(setting)
+    if since <= found.latest <= today:
         return found
     if found.earliest > today + _A_DAY:
         return FUTURE
-    if found.latest < _first_day(setting):
+    if found.latest < since:
         return IMPOSSIBLE
     return When(min(found.earliest, today), today)
 

@@ -444,7 +444,8 @@ def _with_extent(concept: Concept, words: list[str]) -> Concept:
 def _coded(code: Any, kind: str, setting: Setting) -> tuple[Concept, ...]:
     find = setting.terminology.find
     found: list[Concept] = []
-    for coding in codings_in(code):
+    codings = code.get("coding") if isinstance(code, dict) else None
+    for coding in codings if isinstance(codings, list) else codings_in(code):
         if isinstance(coding, dict) and (coded := find(str(coding.get("system")), str(coding.get("code")))):
             found += [each.concept for each in coded if each.concept.kind == kind]
     return tuple(dict.fromkeys(found)) if found else ()

@@ -224,6 +224,10 @@ def _measured(part: dict[str, Any]) -> _Measured | NotUnderstood | None:
     """The number of a result; None where there is none, and the words say so."""
     if part.get("dataAbsentReason"):
         return None
+    quantity = part.get("valueQuantity")
+    if type(quantity) is dict and quantity:
+        # By far the commonest.
+        return _of_quantity(quantity)
     name = next((each for each in _VALUES if part.get(each) not in (None, "", {}, [])), None)
     if name is None:
         return None
@@ -243,7 +247,8 @@ def _measured(part: dict[str, Any]) -> _Measured | NotUnderstood | None:
 
 def _of_quantity(quantity: dict[str, Any]) -> _Measured | NotUnderstood | None:
     sent = quantity.get("value")
-    unit, other = (each if isinstance(each, str) else "" for each in (quantity.get("code"), quantity.get("unit")))
+    unit, other = quantity.get("code"), quantity.get("unit")
+    unit, other = unit if isinstance(unit, str) else "", other if isinstance(other, str) else ""
     if quantity.get("system") not in (None, "http://unitsofmeasure.org"):
         unit, other = other, unit
     compared = quantity.get("comparator")

@@ -216,15 +216,12 @@ class Reading:
             self._note(source, fault)
             found = _CANNOT_BE_READ
         if not found:
-            return self._of_a_cut_text()
+            if self.budget is None or not self.budget.cut:
+                return ()
+            # Some text was longer than what is read of one, and may have held anything.
+            self.budget.cut = False
+            return (_TOO_LONG,)
         return found if isinstance(found, list) else (found,)
-
-    def _of_a_cut_text(self) -> Sequence[Fact]:
-        """That nothing of ours was found in a resource, of which some text was longer than what is read of one."""
-        if self.budget is None or not self.budget.cut:
-            return ()
-        self.budget.cut = False
-        return (_TOO_LONG,)
 
     def _of_unknown_drug(self, resource: dict[str, Any]) -> Sequence[Fact]:
         """That something was ordered, given or handed out of which nobody knows what it was."""
