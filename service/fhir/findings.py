@@ -341,7 +341,7 @@ def service_not_understood(resource: dict[str, Any], setting: Setting) -> str | 
     codes = [*_codes_of_request(resource), *(_detail(each) for each in listed(resource.get("orderDetail")))]
     if any(text for each in codes for text in texts_of(each)):
         return None
-    if any(setting.terminology.knows_system(system) for each in codes for system, _ in codings_of(each)):
+    if any(setting.terminology.is_complete(system) for each in codes for system, _ in codings_of(each)):
         return None
     return "unresolved" if any(isinstance(each, dict) and each for each in codes) else "unreadable"
 

@@ -12,7 +12,7 @@ from cards.memory import LONGEST_READ, LONGEST_TEXT
 from cards.record import Medicine, NotUnderstood, Strength, UnknownDrug
 from cards.strength import agreed, strengths_in
 from cards.terminology import Terminology
-from service.fhir.codes import texts_of
+from service.fhir.codes import listed, texts_of
 from service.fhir.dates import first
 from service.fhir.drug_names import NO_MEDICINE, Found, Names, form_of, recognised
 from service.fhir.strengths import read_strength
@@ -146,7 +146,7 @@ class Products:
         if not isinstance(target, str):
             return None
         if target.startswith("#"):
-            for each in _as_list(resource.get("contained")):
+            for each in listed(resource.get("contained")):
                 if isinstance(each, dict) and _id_of(each).lstrip("#") == target[1:]:
                     return each
             return None
@@ -212,12 +212,12 @@ def _fold(values: Iterable[Any]) -> _Said:
 def _listed(product: dict[str, Any]) -> list[dict[str, Any]]:
     """The entries of a Medication that name what it holds; DSTU2 and STU3 have packages, DSTU2 has a `product`."""
     inner, package = product.get("product"), product.get("package")
-    found = _as_list(product.get("ingredient"))
+    found = listed(product.get("ingredient"))
     if isinstance(inner, dict):
-        found = [*found, *_as_list(inner.get("ingredient"))]
+        found = [*found, *listed(inner.get("ingredient"))]
     if isinstance(package, dict):
         # The amount of a package's content is a number of units, no strength.
-        content = [each for each in _as_list(package.get("content")) if isinstance(each, dict)]
+        content = [each for each in listed(package.get("content")) if isinstance(each, dict)]
         found = [*found, *({**each, "amount": None} for each in content)]
     return [each for each in found if isinstance(each, dict)]
 
@@ -260,11 +260,11 @@ def _names(
         )
         inner = product.get("product")
         for holder in (product, inner if isinstance(inner, dict) else {}):
-            for form in _as_list(first(holder, "form", "doseForm")):
+            for form in listed(first(holder, "form", "doseForm")):
                 forms += texts_of(form)
     for concept in concepts:
         words += _strings(concept.get("text"))
-        for coding in _as_list(concept.get("coding")):
+        for coding in listed(concept.get("coding")):
             if isinstance(coding, dict):
                 code, system = coding.get("code"), coding.get("system")
                 if code is not None:
@@ -285,12 +285,6 @@ def _strings(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value] if value.strip() else []
     return [each for one in value for each in _strings(one)] if isinstance(value, list) else []
-
-
-def _as_list(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [] if value is None else [value]
 
 
 # --- a product and its ingredients ------------------------------------------------------------------------------
